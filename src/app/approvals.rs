@@ -227,12 +227,7 @@ pub fn decide(
     by: &Operator,
     now: Timestamp,
 ) -> Result<ApprovalDecided, Error> {
-    let mut approval = tx.approval(id)?.ok_or(PeopleRefusal::Unknown)?;
-    let Operator::Person { open_id, .. } = by else { return Err(PeopleRefusal::Unknown.into()) };
-    approval.check_decision(open_id, now).map_err(|error| match error {
-        ApprovalError::Closed => PeopleRefusal::ApprovalClosed(Box::new(closed(&approval, now))),
-        own @ (ApprovalError::Own | ApprovalError::AskedFor) => PeopleRefusal::OwnApproval(own),
-    })?;
+    let mut approval = waiting(tx, id, by, now)?;
     let mut booked = None;
     approval.state = if confirms {
         if approval.until.is_some_and(|day| temporary::is_over(day, now)) {
@@ -261,6 +256,35 @@ pub fn decide(
     Ok(ApprovalDecided { approval, entry: booked, request })
 }
 
+/// Ends an approval whose author is no administrator any more, in the place of a confirmation: nothing is booked, and a request
+/// that it was to grant is open again.
+///
+/// # Errors
+/// As [`decide`].
+pub fn void(
+    tx: &WriteTx,
+    id: u64,
+    by: &Operator,
+    now: Timestamp,
+) -> Result<ApprovalDecided, Error> {
+    let mut approval = waiting(tx, id, by, now)?;
+    approval.state = ApprovalState::Void { at: now };
+    tx.put_approval(&approval)?;
+    let request = follow(tx, &approval)?;
+    Ok(ApprovalDecided { approval, entry: None, request })
+}
+
+/// Returns an approval that `by` may decide.
+fn waiting(tx: &WriteTx, id: u64, by: &Operator, now: Timestamp) -> Result<Approval, Error> {
+    let approval = tx.approval(id)?.ok_or(PeopleRefusal::Unknown)?;
+    let Operator::Person { open_id, .. } = by else { return Err(PeopleRefusal::Unknown.into()) };
+    approval.check_decision(open_id, now).map_err(|error| match error {
+        ApprovalError::Closed => PeopleRefusal::ApprovalClosed(Box::new(closed(&approval, now))),
+        own @ (ApprovalError::Own | ApprovalError::AskedFor) => PeopleRefusal::OwnApproval(own),
+    })?;
+    Ok(approval)
+}
+
 /// Returns the state of an approval that cannot be decided: one that is too old has lapsed, also before that is written.
 fn closed(approval: &Approval, now: Timestamp) -> ApprovalState {
     if approval.lapses(now) { ApprovalState::Lapsed { at: now } } else { approval.state.clone() }
@@ -285,7 +309,7 @@ fn follow(tx: &WriteTx, approval: &Approval) -> Result<Option<QuotaRequest>, Sto
         ApprovalState::Refused { by, at } => RequestState::Refused {
             decided: Decided { by: by.clone(), at: *at, note: String::new() },
         },
-        ApprovalState::Lapsed { .. } => RequestState::Open,
+        ApprovalState::Lapsed { .. } | ApprovalState::Void { .. } => RequestState::Open,
     };
     tx.put_request(&request)?;
     Ok(Some(request))
@@ -298,7 +322,7 @@ pub fn lapse(tx: &WriteTx, now: Timestamp) -> Result<Vec<ApprovalDecided>, Store
         if approval.lapses(now) {
             approval.state = ApprovalState::Lapsed { at: now };
             tx.put_approval(&approval)?;
-            let request = follow(tx, &approval)?;
+            let request = tx.or_left_out(&approval.user, follow(tx, &approval))?.flatten();
             lapsed.push(ApprovalDecided { approval, entry: None, request });
         }
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::sheet::{Column, SheetError};
-use crate::domain::{BatchState, Operator};
+use crate::domain::{BatchState, Operator, ProjectName};
 
 /// A refusal about a change of many users. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum BatchRefusal {
     /// Nobody confirms what they entered themselves.
     #[error("their own batch")]
     Own,
+    /// Whoever made it is no administrator any more.
+    #[error("made by somebody who is no administrator any more")]
+    AuthorLeft(Operator),
     /// It does not wait for this any more.
     #[error("the batch is closed")]
     Closed(Box<BatchState>),
@@ -47,6 +50,19 @@ pub enum BatchRefusal {
         column: Column,
         /// What is in it.
         text: String,
+    },
+    /// An amount whose comma seems to have put it into two cells.
+    #[error("`{0}` is in two cells")]
+    SplitAmount(String),
+    /// More users would divide a project than a change of many users may leave.
+    #[error("{found} users would divide the project, more than {most}")]
+    TooManySharers {
+        /// Which project.
+        project: ProjectName,
+        /// How many would.
+        found: usize,
+        /// The most.
+        most: usize,
     },
     /// Two lines are about the same user, or about the same project of a user.
     #[error("the same as line {0}")]

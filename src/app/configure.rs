@@ -137,16 +137,16 @@ pub fn save(
 }
 
 /// Makes a person, who has been looked up in the meantime, the owner.
-pub fn set_owner(
-    tx: &WriteTx,
-    key: &UserKey,
-    owner: &OpenId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    match tx.user(key)? {
-        Some(user) => tx.put_user(&User { owner: Some(owner.clone()), updated: now, ..user }),
-        None => Ok(()),
+///
+/// # Errors
+/// [`BatchRefusal::Busy`](super::batch_refusal::BatchRefusal::Busy): a batch has been decided since, and what it writes is what
+/// its preview showed.
+pub fn set_owner(tx: &WriteTx, key: &UserKey, owner: &OpenId, now: Timestamp) -> Result<(), Error> {
+    users::not_in_batch(tx, key)?;
+    if let Some(user) = tx.user(key)? {
+        tx.put_user(&User { owner: Some(owner.clone()), updated: now, ..user })?;
     }
+    Ok(())
 }
 
 /// Returns the people that the form offers as owner of `user`: everybody the bot knows, the present owner first, then

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::users;
 use crate::domain::{
-    AccessGoal, AccessStanding, CUT_AT, Limit, Money, Settings, Unbilled, Usage, User, UserKey,
-    UserStatus, decide,
+    AccessGoal, AccessStanding, CUT_AT, Limit, Money, MonthLimit, Settings, Unbilled, Usage, User,
+    UserKey, UserStatus, decide,
 };
 use crate::store::{Source, StoreError, View};
 
@@ -43,16 +43,23 @@ pub enum Next {
     StaysCut,
     /// Nothing: the user is not monitored.
     NotMonitored,
+    /// Nothing from now on: the change has ended the limit of the quota, and there is no month limit.
+    RunsFree,
+    /// The same, once access is restored.
+    RunsFreeOnceRestored,
+    /// Nothing because of the quota, whose limit the change has ended: the month limit alone counts.
+    MonthLimitOnly(MonthLimit),
 }
 
 impl Consequence {
     /// Returns whether it leads to a cut, or lets spending go on beyond the quota.
     pub fn is_grave(&self) -> bool {
-        matches!(self.next, Next::Cut(_) | Next::LetGo)
+        matches!(self.next, Next::Cut(_) | Next::LetGo | Next::RunsFree)
     }
 }
 
-/// Returns what the present state of a user leads to; `before` is the user before the change. `at` is when the next cycle begins, if that is known.
+/// Returns what the present state of a user leads to; `before` is the user before the change, if it may have moved what was
+/// consumed or ended the limit of the quota. `at` is when the next cycle begins, if that is known.
 ///
 /// A restore that is under way is taken as done, and so is a cut.
 pub fn of<S: Source>(
@@ -85,6 +92,13 @@ pub fn of<S: Source>(
         _ if is_used_up && standing != AccessStanding::NotCut => Next::StaysCut,
         _ if is_used_up && !user.auto_disable.is_on() => Next::LetGo,
         (None, Some(warn)) => Next::Warn(warn.threshold),
+        (None, None) if before.is_some_and(User::is_allocated) && !user.is_allocated() => {
+            match user.month_limit {
+                Some(limit) => Next::MonthLimitOnly(limit),
+                None if standing == AccessStanding::NotCut => Next::RunsFree,
+                None => Next::RunsFreeOnceRestored,
+            }
+        }
         (None, None) => Next::Nothing,
     };
     let estimated = usage_of(&user, unbilled.as_ref());
@@ -117,10 +131,8 @@ mod tests {
 
     const NOW: &str = "2026-11-23T02:00:00Z";
 
-    fn next(consumed: &str, quota: &str, change: impl FnOnce(&WriteTx, &mut User)) -> Next {
-        let now = NOW.parse().unwrap();
-        let key: UserKey = "main/alice".parse().unwrap();
-        let settings = Settings {
+    fn settings() -> Settings {
+        Settings {
             thresholds: Default::default(),
             interval: std::time::Duration::from_secs(1800),
             alert_chat: None,
@@ -130,7 +142,12 @@ mod tests {
             approval: Default::default(),
             notify_owners: true,
             digest: None,
-        };
+        }
+    }
+
+    fn next(consumed: &str, quota: &str, change: impl FnOnce(&WriteTx, &mut User)) -> Next {
+        let now = NOW.parse().unwrap();
+        let key: UserKey = "main/alice".parse().unwrap();
         let store = Store::with_backend(InMemoryBackend::new(), &[7; 32]).unwrap();
         store
             .write(|tx| {
@@ -147,7 +164,7 @@ mod tests {
                 let mut user = tx.user(&key)?.unwrap();
                 change(tx, &mut user);
                 tx.put_user(&user)?;
-                let told = of(tx, &settings, &key, None, None, now)?.unwrap();
+                let told = of(tx, &settings(), &key, None, None, now)?.unwrap();
                 Ok::<_, StoreError>(told.next)
             })
             .unwrap()
@@ -164,6 +181,37 @@ mod tests {
         assert_eq!(next("100", "100", |_, user| user.monitored = Switch::Off), Next::NotMonitored);
         let triggered = |_: &WriteTx, user: &mut User| user.triggered = [50, 80].into();
         assert_eq!(next("85", "100", triggered), Next::Nothing, "it was told already");
+    }
+
+    #[test]
+    fn a_deduction_to_nothing_says_that_nothing_limits_the_user_any_more() {
+        let now = NOW.parse().unwrap();
+        let key: UserKey = "main/alice".parse().unwrap();
+        let next = |change: fn(&mut User)| {
+            let store = Store::with_backend(InMemoryBackend::new(), &[7; 32]).unwrap();
+            store
+                .write(|tx| {
+                    let mut user = User::new(key.clone(), now);
+                    user.consumed = "90".parse().unwrap();
+                    user.status = UserStatus::Active;
+                    change(&mut user);
+                    let before = User { quota: "100".parse().unwrap(), ..user.clone() };
+                    tx.put_user(&user)?;
+                    let told = of(tx, &settings(), &key, Some(&before), None, now)?.unwrap();
+                    Ok::<_, StoreError>((told.next, told.is_grave()))
+                })
+                .unwrap()
+        };
+        assert_eq!(next(|_| ()), (Next::RunsFree, true));
+        let limit = MonthLimit::try_from("500".parse::<Money>().unwrap()).unwrap();
+        let limited = next(|user| {
+            user.month_limit = MonthLimit::try_from("500".parse::<Money>().unwrap()).ok();
+        });
+        assert_eq!(limited, (Next::MonthLimitOnly(limit), false));
+        // Temporary quota that ended: what was spent is too much.
+        let ended = next(|user| user.quota_ended = Some(jiff::civil::date(2026, 11, 20)));
+        assert_eq!(ended, (Next::Cut(Limit::Quota), true));
+        assert_eq!(next(|user| user.monitored = Switch::Off), (Next::NotMonitored, false));
     }
 
     #[test]

@@ -285,13 +285,16 @@ pub fn book(
     let wanted = creation.wanted.clone();
     let key = &wanted.key;
     // A new user does not inherit the history of an earlier user with this name.
+    let mut named_at = None;
     if let Some(earlier) = tx.user(key)?
         && !earlier.cloud_id.is_empty()
         && earlier.cloud_id != cloud.cloud_id
     {
         tx.move_users(&[(key.clone(), earlier.set_aside_key())])?;
+        named_at = Some(now);
     }
-    let mut record = tx.user(key)?.unwrap_or_else(|| User::new(key.clone(), now));
+    let mut record =
+        tx.user(key)?.unwrap_or_else(|| User { named_at, ..User::new(key.clone(), now) });
     record.return_to_cloud();
     record.take_cloud_data(cloud);
     record.updated = now;

@@ -11,7 +11,8 @@ use super::{billing, days, rest, users};
 use crate::domain::{
     AccountId, AccountReadings, AlertBody, AlertKind, BillPeriod, Change, Comparable, Condition,
     DayChart, DigestSpan, Forecast, Money, OpenId, Outlook, Part, Payer, ProjectName, ProjectOf,
-    RunsOut, Settings, Spent, Spike, Switch, Tally, User, UserKey, UserStatus, largest,
+    ProjectSpent, RunsOut, Settings, Spent, Spike, Switch, Tally, User, UserKey, UserStatus,
+    largest, together,
 };
 use crate::store::{Source, StoreError, View};
 
@@ -29,8 +30,8 @@ const LACKING_NAMED: usize = 5;
 const SPIKES_NAMED: usize = 5;
 /// How many users, largest first, are searched for a quota that runs out, beside those who were alerted.
 const FORETOLD: usize = 30;
-/// How many alerts are searched for unusual days.
-const SEARCHED: usize = 500;
+/// How many alerts are searched for unusual days at once.
+const SEARCHED_AT_ONCE: usize = 500;
 
 /// What a digest says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +120,8 @@ pub struct Standing {
     pub without_owner: Lacking,
     /// Users with neither quota nor month limit.
     pub without_quota: Lacking,
+    /// Users without a project: what they spend counts nowhere.
+    pub without_project: Lacking,
 }
 
 /// Users who lack something.
@@ -126,7 +129,7 @@ pub struct Standing {
 pub struct Lacking {
     /// How many.
     pub count: usize,
-    /// Some of them, those who have spent most first.
+    /// Some of them, those who have spent most (without a project: those to whom most is allocated) first.
     pub named: Vec<UserKey>,
 }
 
@@ -154,7 +157,18 @@ pub fn owners<S: Source>(tx: &View<S>) -> BTreeSet<OpenId> {
     there.filter_map(|(_, entry)| entry.owner.clone()).collect()
 }
 
-/// Reads the digest of a span: of everybody, or of the users that one person owns.
+/// Returns everybody's users, gone ones included, by owner: for many owners at once.
+pub fn owned<S: Source>(tx: &View<S>) -> BTreeMap<OpenId, Vec<UserKey>> {
+    let mut owned: BTreeMap<OpenId, Vec<UserKey>> = BTreeMap::new();
+    for (key, entry) in tx.directory().iter() {
+        if let Some(owner) = &entry.owner {
+            owned.entry(owner.clone()).or_default().push(key.clone());
+        }
+    }
+    owned
+}
+
+/// Reads the digest of a span: of everybody, or of these users, whom one person owns.
 ///
 /// # Errors
 /// A [`StoreError`].
@@ -162,14 +176,9 @@ pub fn view<S: Source>(
     tx: &View<S>,
     settings: &Settings,
     span: DigestSpan,
-    owner: Option<&OpenId>,
+    own: Option<Vec<UserKey>>,
     now: Timestamp,
 ) -> Result<DigestView, StoreError> {
-    let own: Option<Vec<UserKey>> = owner.map(|owner| {
-        let directory = tx.directory();
-        let own = directory.iter().filter(|(_, entry)| entry.owner.as_ref() == Some(owner));
-        own.map(|(key, _)| key.clone()).collect()
-    });
     let (counted, mut known) = accounts(tx, span, own.as_deref())?;
     let comparable = comparable(span, &counted);
     let mut tally = Tally::default();
@@ -329,15 +338,23 @@ fn everything<S: Source>(
 ) -> Result<(), StoreError> {
     let parts = parts(span, comparable);
     let Some((first, _)) = parts.first_key_value() else { return Ok(()) };
-    for (day, project, amount) in tx.days(&account.id, *first, span.last())? {
-        let Some(part) = parts.get(&day) else { continue };
-        let project = (account.id.clone(), project);
-        if !payers.contains_key(&project) {
-            let who = tx.payers(&account.id, &project.1)?;
-            payers.insert(project.clone(), who);
+    // Row by row: projects times two months are too many to hold.
+    let mut projects: BTreeMap<String, ProjectSpent> = BTreeMap::new();
+    tx.each_day(&account.id, *first, span.last(), |day, project, amount| {
+        let Some(part) = parts.get(&day) else { return };
+        match projects.get_mut(project) {
+            Some(spent) => spent.add(day, amount, *part),
+            None => projects.entry(project.to_owned()).or_default().add(day, amount, *part),
         }
-        let who = payers.get(&project).map_or(&[][..], Vec::as_slice);
-        tally.add(&project, day, amount, who, *part);
+        if let Part::Now { .. } = part {
+            tally.add_day(day, amount);
+        }
+    })?;
+    for (name, spent) in projects {
+        let project = (account.id.clone(), name);
+        let who = tx.payers(&account.id, &project.1)?;
+        tally.add(&project, &spent, &who, None);
+        payers.insert(project, who);
     }
     Ok(())
 }
@@ -364,11 +381,17 @@ fn of_owner<S: Source>(
         let project = (account.id.clone(), name.to_string());
         let who = tx.payers(&account.id, name.as_str())?;
         let amounts = tx.project_days(&account.id, &name, &days)?;
+        let mut spent = ProjectSpent::default();
         for ((day, part), amount) in parts.iter().zip(amounts) {
-            if !amount.is_zero() {
-                tally.add_of(&project, *day, amount, &who, *part, &is_own);
+            if amount.is_zero() {
+                continue;
+            }
+            spent.add(*day, amount, *part);
+            if let (Part::Now { .. }, Ok(period)) = (part, BillPeriod::of_day(*day)) {
+                tally.add_day(*day, together(amount, period, &who, &is_own));
             }
         }
+        tally.add(&project, &spent, &who, Some(&is_own));
         payers.insert(project, who);
     }
     Ok(())
@@ -470,8 +493,19 @@ fn spikes<S: Source>(
     concerns: impl Fn(&ProjectOf) -> bool,
 ) -> Result<Vec<(Date, Spike)>, StoreError> {
     let (from, to) = (span.previous().due_at(), span.due_at().min(now));
-    let (alerts, _) = tx.alerts(None, Some(AlertKind::Forecast), 0, SEARCHED)?;
+    // Nothing about the span was found before it began.
+    let oldest = from.min(span.begins_at());
     let mut found = Vec::new();
+    let mut alerts = Vec::new();
+    loop {
+        let skip = alerts.len();
+        let (more, all) = tx.alerts(None, Some(AlertKind::Forecast), skip, SEARCHED_AT_ONCE)?;
+        let is_past = more.last().is_none_or(|alert| alert.at < oldest);
+        alerts.extend(more);
+        if is_past || alerts.len() >= all {
+            break;
+        }
+    }
     for alert in alerts {
         let AlertBody::Forecast { outlook: Outlook::Spikes { account, day, projects } } =
             alert.body
@@ -506,6 +540,7 @@ fn standing<S: Source>(
     let mut candidates: BTreeSet<UserKey> =
         largest(&tally.users, FORETOLD).0.into_iter().map(|(key, _)| key).collect();
     let (mut without_owner, mut without_quota) = (Vec::new(), Vec::new());
+    let mut without_project = Vec::new();
     for (key, entry) in directory.iter() {
         if entry.status == UserStatus::Gone {
             continue;
@@ -518,6 +553,9 @@ fn standing<S: Source>(
         }
         if entry.percent.is_none() && !entry.is_limited {
             without_quota.push((entry.consumed, key));
+        }
+        if entry.links == 0 {
+            without_project.push((entry.quota, key));
         }
     }
     let mut runs_out = Vec::new();
@@ -535,6 +573,7 @@ fn standing<S: Source>(
         runs_out,
         without_owner: lacking(without_owner),
         without_quota: lacking(without_quota),
+        without_project: lacking(without_project),
     })
 }
 

@@ -48,6 +48,11 @@ impl RoleGroups {
         [&self.admins, &self.viewers].into_iter().flatten().any(|known| known == group)
     }
 
+    /// Returns whether this is the group whose members are viewers.
+    pub fn is_of_viewers(&self, group: &ChatId) -> bool {
+        self.viewers.as_ref() == Some(group)
+    }
+
     /// Returns the groups to read.
     pub fn groups(&self) -> Vec<ChatId> {
         self.admins.iter().chain(&self.viewers).cloned().collect()

@@ -106,6 +106,9 @@ fn row_of(
         AccountId::new(row.cell(Column::Account)).map_err(|_| bad(row, Column::Account))?;
     let username =
         Username::new(row.cell(Column::Username)).map_err(|_| bad(row, Column::Username))?;
+    if let Some(split) = row.split_amount() {
+        return Err(BatchRefusal::SplitAmount(split.to_owned()).into());
+    }
     let change = match kind {
         BatchKind::Quota => RowChange::Allocate {
             amount: Money::parse_input(row.cell(Column::Amount))?,
@@ -240,6 +243,13 @@ mod tests {
         assert_eq!(read.refused[0].1, Refusal::BadAmount(AmountError::Zero));
         assert_eq!(read.refused[5].1, Refusal::Batch(BatchRefusal::Repeats(7)));
         assert_eq!(read.rows.len(), 1);
+    }
+
+    #[test]
+    fn an_amount_that_its_comma_split_is_refused_by_line() {
+        let read = read("account,username,amount,note\nmain,alice,1,000\nmain,bob,5.00,123\n");
+        let refused = BatchRefusal::SplitAmount("1,000".to_owned()).into();
+        assert_eq!((read.refused, read.rows.len()), (vec![(2, refused)], 1));
     }
 
     #[test]

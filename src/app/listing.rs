@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::outcome::{ListPlace, UserFilter, UserRow, UserSort, UsersPage};
-use super::users::{sorted, thresholds_of};
+use super::users::{has_project, sorted, thresholds_of};
 use crate::domain::{
     AccountId, BillPeriod, Condition, Money, Settings, Switch, Thresholds, Usage, UserKey,
     UserStatus, condition, oldest_stale,
@@ -62,7 +62,13 @@ pub fn list<S: Source>(
         let account = Switch::from(!all.off.contains(&key.account));
         rows.push(UserRow {
             ambiguous: directory.is_ambiguous(key),
-            condition: Condition::of_user(&user, month.as_ref(), account, thresholds),
+            condition: Condition::of_user(
+                &user,
+                month.as_ref(),
+                account,
+                has_project(&links),
+                thresholds,
+            ),
             month,
             spent: match place.sort {
                 UserSort::Month => Some(tx.spent_in(key, period)?),
@@ -170,6 +176,8 @@ impl Listed {
             quota: entry.percent,
             month: month.and_then(Usage::whole_percent),
             spends: entry.consumed.is_positive(),
+            // No filter tells whether those that there are are monitored.
+            has_project: entry.links > 0,
             thresholds: entry.thresholds.as_deref().unwrap_or(thresholds),
         });
         let funded = entry.percent.is_some() || entry.is_limited;

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     AccessGoal, AlertRecord, ApprovalError, ApprovalState, LastDayError, LedgerEntry, Money,
-    QuotaRequest, RequestState,
+    Operator, QuotaRequest, RequestState,
 };
 
 /// A refusal about requests, approvals and temporary quota. Nothing was changed.
@@ -47,6 +47,9 @@ pub enum PeopleRefusal {
     /// The allocation no longer waits.
     #[error("the allocation no longer waits")]
     ApprovalClosed(Box<ApprovalState>),
+    /// Whoever entered the allocation is no administrator any more.
+    #[error("entered by somebody who is no administrator any more")]
+    AuthorLeft(Operator),
     /// Nobody confirms what they entered or asked for.
     #[error("their own allocation")]
     OwnApproval(ApprovalError),

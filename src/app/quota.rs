@@ -18,27 +18,39 @@ const ENTRIES_SHOWN: usize = 10;
 /// Max ledger entries among which the largest is looked for.
 const ENTRIES_COMPARED: usize = 200;
 
-/// An amount that is asked back about before it is allocated.
+/// An amount that is asked back about before it is booked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LargeAmount {
+pub struct AskedBack {
     /// Whose quota.
     pub user: User,
     /// The amount.
     pub amount: Money,
-    /// What it is far above.
-    pub above: FarAbove,
+    /// Why it is asked back about.
+    pub why: AskedWhy,
 }
 
-/// Returns whether a typed amount looks like a slip: see [`far_above`].
+/// Why an amount is asked back about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedWhy {
+    /// It looks like a slip: it is far above what is usual.
+    FarAbove(FarAbove),
+    /// It leaves nothing allocated, so the quota limits the user no more ([`User::would_run_free`]).
+    LeavesNothing,
+}
+
+/// Returns whether a typed amount is asked back about: it looks like a slip ([`far_above`]), or ends the limit of the quota.
 ///
 /// # Errors
 /// [`Refusal::NoSuchUser`].
-pub fn large_amount<S: Source>(
+pub fn asks_back<S: Source>(
     tx: &View<S>,
     key: &UserKey,
     amount: Money,
-) -> Result<Option<LargeAmount>, Error> {
+) -> Result<Option<AskedBack>, Error> {
     let user = users::get(tx, key)?;
+    if user.would_run_free(amount) {
+        return Ok(Some(AskedBack { user, amount, why: AskedWhy::LeavesNothing }));
+    }
     let (entries, _) = tx.ledger(key, ENTRIES_COMPARED)?;
     // What was taken back was a slip itself, perhaps.
     let stands =
@@ -46,7 +58,7 @@ pub fn large_amount<S: Source>(
     let amounts = entries.iter().filter(stands).map(|entry| entry.amount);
     let largest = amounts.max().unwrap_or(Money::ZERO);
     let above = far_above(amount, user.quota, largest);
-    Ok(above.map(|above| LargeAmount { user, amount, above }))
+    Ok(above.map(|above| AskedBack { user, amount, why: AskedWhy::FarAbove(above) }))
 }
 
 /// Reads what the quota card shows.

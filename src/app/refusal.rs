@@ -62,6 +62,9 @@ pub enum Refusal {
     /// The user is no longer in the cloud.
     #[error("{0} is gone from the cloud")]
     UserGone(UserKey),
+    /// The card is older than the user of that name: it means an earlier one.
+    #[error("the card is older than {0}")]
+    CardOlderThanUser(UserKey),
     /// The amount was refused.
     #[error("amount refused: {0}")]
     BadAmount(AmountError),

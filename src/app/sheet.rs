@@ -118,9 +118,16 @@ pub struct SheetRow {
     /// Its line in the file, from 1; of several, the first.
     pub line: u64,
     cells: Vec<(Column, String)>,
+    split: Option<String>,
 }
 
 impl SheetRow {
+    /// Returns the amount that the row seems to hold in two cells, because its comma separated them: `1,000`. Such a row is not
+    /// read as 1.
+    pub fn split_amount(&self) -> Option<&str> {
+        self.split.as_deref()
+    }
+
     /// Returns what a cell says, without the blanks around it; empty if the file has no such column.
     pub fn cell(&self, column: Column) -> &str {
         let cell = self.cells.iter().find(|(known, _)| *known == column);
@@ -149,10 +156,11 @@ pub fn read(bytes: &[u8]) -> Result<Sheet, SheetError> {
     }
     let text = decode(bytes).ok_or(SheetError::NotText)?;
     let first = text.lines().find(|line| !line.trim().is_empty()).ok_or(SheetError::NoRows)?;
+    let mark = delimiter(first);
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
-        .delimiter(delimiter(first))
+        .delimiter(mark)
         .from_reader(text.as_bytes());
     let mut record = csv::StringRecord::new();
     // What is in memory and decoded cannot fail to be read.
@@ -183,7 +191,8 @@ pub fn read(bytes: &[u8]) -> Result<Sheet, SheetError> {
         }
         let places = header.places.iter();
         let cells = places.map(|(column, at)| (*column, cell(*column, record.get(*at))));
-        rows.push(SheetRow { line, cells: cells.collect() });
+        let split = header.amount.filter(|_| mark == b',').and_then(|at| split_amount(&record, at));
+        rows.push(SheetRow { line, cells: cells.collect(), split });
     }
     if rows.is_empty() {
         return Err(SheetError::NoRows);
@@ -212,6 +221,20 @@ fn delimiter(header: &str) -> u8 {
     if header.contains(',') { b',' } else { other.unwrap_or(b',') }
 }
 
+/// Returns the amount in the cell `at`, if the next cell looks like the rest of it: three digits, perhaps with decimals, after up
+/// to three digits without any. `5.00` is whole, whatever follows.
+fn split_amount(record: &csv::StringRecord, at: usize) -> Option<String> {
+    let (first, rest) = (record.get(at)?.trim(), record.get(at.checked_add(1)?)?.trim());
+    let digits = |text: &str, most: usize| {
+        !text.is_empty() && text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let (thousand, decimals) = rest.split_once('.').unwrap_or((rest, "00"));
+    let unsigned = first.trim_start_matches(['\'', '+', '-', '¥', '￥', ' ']);
+    let is_split =
+        digits(unsigned, 3) && thousand.len() == 3 && digits(thousand, 3) && digits(decimals, 2);
+    is_split.then(|| format!("{first},{rest}"))
+}
+
 fn is_blank(record: &csv::StringRecord) -> bool {
     record.iter().all(|cell| cell.trim().is_empty())
 }
@@ -233,6 +256,8 @@ struct Header {
     kind: BatchKind,
     width: usize,
     places: Vec<(Column, usize)>,
+    /// Where amounts are.
+    amount: Option<usize>,
 }
 
 impl Header {
@@ -271,7 +296,9 @@ impl Header {
         places.retain(|(column, _)| {
             needed.contains(column) || *column == told_by || further.contains(column)
         });
-        Ok(Self { kind, width: names.len(), places })
+        let is_amount = |column: &Column| matches!(column, Column::Amount | Column::MonthLimit);
+        let amount = places.iter().find(|(column, _)| is_amount(column)).map(|(_, at)| *at);
+        Ok(Self { kind, width: names.len(), places, amount })
     }
 }
 
@@ -393,6 +420,32 @@ mod tests {
         assert_eq!(read(text.as_bytes()), Err(refused));
         let quoted = read(b"account,username,amount,note\nmain,alice,\"1,000.00\",Q4,,\n").unwrap();
         assert_eq!(quoted.rows[0].cell(Column::Amount), "1,000.00");
+    }
+
+    #[test]
+    fn a_thousand_in_two_cells_is_not_read_as_one() {
+        let split = |rows: &str| {
+            let text = format!("account,username,amount,note\n{rows}\n");
+            read(text.as_bytes()).unwrap().rows[0].split_amount().map(str::to_owned)
+        };
+        assert_eq!(split("main,alice,1,000").as_deref(), Some("1,000"));
+        assert_eq!(split("main,alice,-12,500.00").as_deref(), Some("-12,500.00"));
+        assert_eq!(split("main,alice, ¥1, 000元").as_deref(), None, "a note of a person");
+        for whole in [
+            "main,alice,\"1,000\",",
+            "main,alice,1,Q4",
+            "main,alice,1,2026",
+            "main,alice,1,00",
+            "main,alice,1000,000",
+            "main,alice,5.00,123",
+            "main,alice,5,",
+        ] {
+            assert_eq!(split(whole), None, "{whole}");
+        }
+        let limits = b"account,username,month_limit,note\nmain,alice,1,000\n";
+        assert_eq!(read(limits).unwrap().rows[0].split_amount(), Some("1,000"));
+        let semicolons = b"account;username;amount;note\nmain;alice;1;000\n";
+        assert_eq!(read(semicolons).unwrap().rows[0].split_amount(), None);
     }
 
     #[test]

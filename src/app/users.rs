@@ -212,7 +212,14 @@ pub fn condition_of<S: Source>(
 ) -> Result<Condition, StoreError> {
     let month = tx.month(user, now)?;
     let account = tx.account(&user.key.account)?.map_or(Switch::On, |account| account.active);
-    Ok(Condition::of_user(user, month.as_ref(), account, thresholds_of(user, settings)))
+    let has_project = has_project(&tx.links_of(&user.key)?);
+    let thresholds = thresholds_of(user, settings);
+    Ok(Condition::of_user(user, month.as_ref(), account, has_project, thresholds))
+}
+
+/// Returns whether a link is monitored.
+pub(super) fn has_project(links: &[ProjectLink]) -> bool {
+    links.iter().any(|link| link.monitored.is_on())
 }
 
 /// Returns the thresholds in force for a user.

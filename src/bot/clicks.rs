@@ -17,7 +17,9 @@ use super::roles::Allowed;
 use super::state::Bot;
 use crate::app::{Error, Refusal, SplitRefusal, users};
 use crate::cards::{AlertsPlace, Card, CardContext, ListPlace, Toast, Tone};
-use crate::domain::{ChatId, Dispatch, MessageId, Needs, OpId, OpenId, Report, Role, UpdateTarget};
+use crate::domain::{
+    ChatId, Dispatch, MessageId, Needs, OpId, OpenId, Report, Role, UpdateTarget, UserKey,
+};
 use crate::feishu::{CallbackAnswer, CardAction, ToastKind};
 use crate::outbox::chat_lane;
 use crate::store::{NewMessage, Source, StoreError, View, WriteTx};
@@ -29,6 +31,8 @@ struct IncomingClick {
     context: ClickContext,
     /// The alert whose card was clicked.
     alert: Option<ClickedAlert>,
+    /// The user whom the value names.
+    user: Option<UserKey>,
 }
 
 /// An alert whose card was clicked. Its card stays where it is: what a click opens is a reply, and what it does is added.
@@ -99,7 +103,9 @@ impl Bot {
             (Some(id), Some(card)) => (Some(ClickedAlert { id, card }), None),
             (_, report) => (None, report),
         };
+        let user = value.get("user").and_then(serde_json::Value::as_str);
         let incoming = IncomingClick {
+            user: user.and_then(|user| user.parse().ok()),
             keys: (!event_id.is_empty()).then(|| format!("e:{event_id}")).into_iter().collect(),
             context: ClickContext {
                 operator: operator.clone(),
@@ -305,6 +311,8 @@ impl Handlers {
                 Some(known) => !known.direct,
                 None => tx.direct_chat(&click.operator)?.as_ref() != Some(chat),
             };
+            let group = Some(chat).filter(|_| click.card_ctx.in_group);
+            click.card_ctx.role = self.roles.of_card(click.card_ctx.role, group);
         }
         Ok(click)
     }
@@ -325,6 +333,18 @@ impl Handlers {
             return Ok(Some(self.refused_alone(row.refusal_elsewhere())));
         }
         let context = self.locate(tx, incoming)?;
+        if let Some(user) = meant_another(tx, click, now)? {
+            // Neither the form nor an offer may come back: they were meant for somebody else.
+            let refusal = Refusal::CardOlderThanUser(user);
+            let text = self.cards.words().refusal(&refusal);
+            let title = self.cards.words().t("refused.title", &[]);
+            let card = Some(self.cards.message(Tone::Error, &title, &text));
+            let outcome = ClickOutcome { card, ..self.refused_alone(refusal) };
+            let outcome = self.keeping_alert(tx, incoming, outcome)?;
+            supersede_updates(tx, &outcome, &context, u64::MAX)?;
+            will_show(tx, &self.alerts, &outcome, &context)?;
+            return Ok(Some(outcome));
+        }
         if let Some(outcome) = self.first_outcome(tx, click, &context)? {
             will_show(tx, &self.alerts, &outcome, &context)?;
             return self.keeping_alert(tx, incoming, outcome).map(Some).map_err(Error::from);
@@ -427,6 +447,22 @@ impl Handlers {
         let card = unless_refused(show(&ctx))?;
         Ok(ClickOutcome { toast: Some((tone, text)), card, refused: true, task: None })
     }
+}
+
+/// Returns the user whom the click names, if the card may have meant an earlier user of that name.
+fn meant_another(
+    tx: &WriteTx,
+    click: &ChangingClick,
+    now: Timestamp,
+) -> Result<Option<UserKey>, StoreError> {
+    let ChangingClick { incoming, op, .. } = click;
+    let (Some(key), Some(op)) = (&incoming.user, op) else { return Ok(None) };
+    let another = match &incoming.alert {
+        // An alert goes with its user, whatever the user is called by now.
+        Some(alert) => tx.alert(alert.id)?.and_then(|it| it.user).is_some_and(|it| it != *key),
+        None => tx.user(key)?.is_some_and(|it| it.is_younger_than_card(op.rendered_at(), now)),
+    };
+    Ok(another.then(|| key.clone()))
 }
 
 /// Whether the click came from the operator's own direct chat with the bot.

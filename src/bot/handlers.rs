@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::roles::Roles;
 use crate::address::Url;
 use crate::app::outcome::MonitorView;
 use crate::app::quota::person;
 use crate::cards::Cards;
 use crate::clock::Clock;
-use crate::domain::{LinkPolicies, OpenId, Operator, Settings};
+use crate::domain::{LinkPolicies, OpenId, Operator, Role, Settings};
 use crate::monitor::{self, Monitor};
 use crate::outbox::Alerts;
 use crate::store::{Source, Store, StoreError, View};
@@ -23,6 +24,7 @@ pub(super) struct Handlers {
     pub(super) alerts: Alerts,
     pub(super) monitor: Arc<Monitor>,
     pub(super) clock: Clock,
+    pub(super) roles: Roles,
 }
 
 impl Handlers {
@@ -35,6 +37,14 @@ impl Handlers {
     pub(super) fn monitor_view<S: Source>(&self, tx: &View<S>) -> Result<MonitorView, StoreError> {
         let settings = self.settings(tx)?;
         monitor::view(tx, &settings, self.monitor.progress(), self.monitor.is_enabled())
+    }
+
+    /// Whether an operator may still enter what others confirm.
+    pub(super) fn is_admin(&self, operator: &Operator) -> bool {
+        match operator {
+            Operator::Person { open_id, .. } => self.roles.of(open_id) == Role::Admin,
+            Operator::System => true,
+        }
     }
 
     /// A person as the operator of a change, with their name if it is known.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::app::group_roles::RoleGroups;
 use crate::clock::Clock;
-use crate::domain::{Needs, OpenId, Role};
+use crate::domain::{ChatId, Needs, OpenId, Role};
 
 /// The people of the configuration, and those of the groups that give roles.
 #[derive(Clone, Debug)]
@@ -36,6 +36,16 @@ impl Roles {
             Role::Viewer
         } else {
             by_group
+        }
+    }
+
+    /// Returns the role for which a card is rendered after a press. A group shares its cards: a viewer's press must not take the
+    /// buttons away from administrators, so that there cards are as an administrator sees them, except in the viewers' group.
+    /// What a button does is checked by who presses it.
+    pub fn of_card(&self, presser: Role, group: Option<&ChatId>) -> Role {
+        match (presser, group) {
+            (Role::Viewer, Some(group)) if !self.groups.is_of_viewers(group) => Role::Admin,
+            (presser, _) => presser,
         }
     }
 
@@ -77,6 +87,13 @@ mod tests {
         assert_eq!(roles.of(&id("ou_a")), Role::Admin);
         assert_eq!(roles.of(&id("ou_v")), Role::Viewer);
         assert_eq!(roles.of(&id("ou_x")), Role::Stranger);
+        let (group, viewers) = ("oc_g".parse().unwrap(), "oc_v".parse().unwrap());
+        let groups = RoleGroups::new(None, Some("oc_v".parse().unwrap()), Default::default(), None);
+        let in_groups = Roles::new([], [], groups, Clock::system());
+        assert_eq!(in_groups.of_card(Role::Viewer, Some(&group)), Role::Admin);
+        assert_eq!(in_groups.of_card(Role::Viewer, Some(&viewers)), Role::Viewer);
+        assert_eq!(in_groups.of_card(Role::Viewer, None), Role::Viewer);
+        assert_eq!(in_groups.of_card(Role::Stranger, Some(&group)), Role::Stranger);
         assert!(Allowed::check(Role::Viewer, Needs::Viewer).is_some());
         assert!(Allowed::check(Role::Viewer, Needs::Admin).is_none());
     }

@@ -77,6 +77,7 @@ impl Bot {
                 alerts: parts.alerts,
                 monitor: parts.monitor,
                 clock: parts.clock,
+                roles: parts.roles.clone(),
             }),
             roles: parts.roles,
             wakers: parts.wakers,

@@ -124,6 +124,35 @@ pub fn bar(usage: Usage, thresholds: &[u16]) -> Option<Bar> {
     Some(bar)
 }
 
+/// Returns the bar of a usage without thresholds, for a row of a list: at most three columns, so that a page has room for ten. What
+/// is filled is rounded down, but shows from the first fen on, and is full from 100 % on only.
+pub fn thin_bar(usage: Usage) -> Vec<Part> {
+    let colour = shade_colour(Shade::of(usage));
+    let part = |weight, colour| Part { weight, colour };
+    let millionths = match usage.millionths() {
+        Some(1_000_000..) => return vec![part(1, colour)],
+        Some(millionths @ 1..) => u64::try_from(millionths).unwrap_or(0),
+        _ => return vec![part(1, EMPTY)],
+    };
+    let share =
+        |(filled, empty): (u32, u32)| u64::from(filled) * 1_000_000 / u64::from(filled + empty);
+    // One of the two may take two columns.
+    let both =
+        (1..=2 * WEIGHT).flat_map(|filled| (1..=2 * WEIGHT).map(move |empty| (filled, empty)));
+    let fitting = both.filter(|(filled, empty)| *filled <= WEIGHT || *empty <= WEIGHT);
+    let below = fitting.filter(|shares| share(*shares) <= millionths);
+    let (filled, empty) =
+        below.min_by_key(|shares| std::cmp::Reverse(share(*shares))).unwrap_or((1, 2 * WEIGHT));
+    let mut parts = Vec::with_capacity(3);
+    for (units, colour) in [(filled, colour), (empty, EMPTY)] {
+        let first = units.min(WEIGHT);
+        parts.extend(
+            [first, units - first].into_iter().filter(|it| *it > 0).map(|it| part(it, colour)),
+        );
+    }
+    parts
+}
+
 /// Divides a bar at its thresholds.
 fn stretches(percent: u32, thresholds: &[u16]) -> Vec<Stretch> {
     let used_up = u32::from(Usage::USED_UP);
@@ -293,6 +322,30 @@ mod tests {
             prop_assert!(!marks.contains(".#"), "{marks}");
             prop_assert_eq!(marks.starts_with('#'), fen > 0, "{}", marks);
             prop_assert!(marks.contains('.') || fen >= 10_000);
+        }
+    }
+
+    #[test]
+    fn a_thin_bar_is_full_at_100_percent_only_and_has_three_columns_at_most() {
+        let parts = |consumed: &str| {
+            let usage = Usage::new(consumed.parse().unwrap(), "100".parse().unwrap());
+            let parts = thin_bar(usage);
+            assert!((1..=3).contains(&parts.len()), "{consumed}: {parts:?}");
+            let of = |wanted: bool| -> u32 {
+                let those = parts.iter().filter(|part| (part.colour != EMPTY) == wanted);
+                those.map(|part| part.weight).sum()
+            };
+            (of(true), of(false))
+        };
+        assert_eq!(parts("0"), (0, 1));
+        assert_eq!(parts("0.01"), (1, 10));
+        assert_eq!(parts("50"), (1, 1));
+        assert_eq!(parts("99.99"), (10, 1));
+        assert_eq!(parts("100"), (1, 0));
+        assert_eq!(parts("300"), (1, 0));
+        for percent in 1..100_u32 {
+            let (filled, empty) = parts(&percent.to_string());
+            assert!(filled * 100 <= percent.max(10) * (filled + empty), "{percent}");
         }
     }
 }

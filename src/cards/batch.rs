@@ -47,6 +47,7 @@ struct BatchFacts<'a> {
     rows: usize,
     total: Option<String>,
     second: Option<String>,
+    frees: Option<String>,
     shown: Vec<RowLine>,
     more_rows: usize,
     left_out: Vec<Reason<'a>>,
@@ -209,6 +210,7 @@ impl Cards {
             total: plan
                 .filter(|plan| plan.kind == crate::domain::BatchKind::Quota)
                 .map(|plan| plan.total.to_string()),
+            frees: plan.and_then(|plan| self.run_free(plan.run_free, &state)),
             second: second.map(|plan| words.t("batch.second", &[("count", &plan.second)])),
             shown: shown
                 .iter()
@@ -232,6 +234,17 @@ impl Cards {
             waits: matches!(state, BatchState::WaitsForSecond { .. }),
         };
         self.card(ctx, &facts)
+    }
+
+    /// Whom the quota limits no more.
+    fn run_free(&self, count: usize, state: &BatchState) -> Option<String> {
+        let key = match state {
+            _ if count == 0 => return None,
+            BatchState::Applied { .. } => "batch.run_free_now",
+            state if state.is_final() => return None,
+            _ => "batch.run_free",
+        };
+        Some(self.words.t(key, &[("count", &count)]))
     }
 
     fn reason<'a>(&self, it: &'a LeftOut) -> Reason<'a> {

@@ -15,6 +15,9 @@ impl Wording {
             BatchRefusal::Unknown => t("batch.unknown"),
             BatchRefusal::NotTheirs => t("batch.not_theirs"),
             BatchRefusal::Own => t("batch.own"),
+            BatchRefusal::AuthorLeft(author) => {
+                self.t("batch.author_left", &[("person", &self.operator(author))])
+            }
             BatchRefusal::Closed(state) => {
                 self.t("batch.closed", &[("state", &self.batch_state(state))])
             }
@@ -32,6 +35,17 @@ impl Wording {
             BatchRefusal::BadCell { column, text } => {
                 let text = clip(text, QUOTED);
                 self.t("sheet.bad_cell", &[("column", &column.name()), ("text", &text)])
+            }
+            BatchRefusal::SplitAmount(text) => {
+                let first = text.split(',').next().unwrap_or_default();
+                self.t("sheet.split_amount", &[("text", &clip(text, QUOTED)), ("first", &first)])
+            }
+            BatchRefusal::TooManySharers { project, found, most } => {
+                let project = clip(project.as_str(), QUOTED);
+                self.t(
+                    "batch.too_many_sharers",
+                    &[("project", &project), ("found", found), ("most", most)],
+                )
             }
             BatchRefusal::Repeats(line) => self.t("sheet.repeats", &[("line", line)]),
             BatchRefusal::NobodyWithMobile(mobile) => {

@@ -15,6 +15,7 @@ impl Wording {
                 }
                 Some(Operator::System) | None => self.t("condition.not_monitored", &[]),
             },
+            Condition::NoProject => self.t("condition.no_project", &[]),
             Condition::Unallocated { spends: true } => {
                 self.t("condition.unfunded", &[("amount", &user.consumed)])
             }
@@ -49,7 +50,7 @@ impl Wording {
 /// The colour of a condition's tag.
 fn condition_colour(condition: Condition) -> &'static str {
     match condition {
-        Condition::AccountOff | Condition::NotMonitored => "neutral",
+        Condition::AccountOff | Condition::NotMonitored | Condition::NoProject => "neutral",
         Condition::Unallocated { spends: true } => "orange",
         Condition::Unallocated { spends: false } => "neutral",
         Condition::Within => "green",
@@ -106,6 +107,7 @@ mod tests {
         assert_eq!(looks(&user, Condition::Over, None), ("red", "red"));
         assert_eq!(looks(&user, Condition::AccountOff, None), ("grey", "neutral"));
         assert_eq!(looks(&user, Condition::NotMonitored, None), ("grey", "neutral"));
+        assert_eq!(looks(&user, Condition::NoProject, None), ("grey", "neutral"));
         assert_eq!(looks(&user, Condition::Within, Some(&cut)), ("orange", "orange"));
         assert_eq!(looks(&user, Condition::Over, Some(&back)), ("blue", "blue"));
         user.status = UserStatus::Disabled;

@@ -32,6 +32,14 @@ impl Wording {
             Next::LetGo => self.t("consequence.let_go", &[("state", &state)]),
             Next::StaysCut => self.t("consequence.stays_cut", &[("state", &state)]),
             Next::NotMonitored => self.t("consequence.not_monitored", &[("state", &state)]),
+            Next::RunsFree => self.t("consequence.runs_free", &[("state", &state)]),
+            Next::RunsFreeOnceRestored => {
+                self.t("consequence.runs_free_once_restored", &[("state", &state)])
+            }
+            Next::MonthLimitOnly(limit) => self.t(
+                "consequence.month_limit_only",
+                &[("state", &state), ("limit", &limit.amount())],
+            ),
         };
         let tone = match told.next {
             Next::Nothing => Tone::Info,

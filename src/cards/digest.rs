@@ -336,6 +336,7 @@ impl Cards {
         let rows = [
             row(&now.without_owner, "digest.no_owner", "no_owner"),
             row(&now.without_quota, "digest.no_quota", "unallocated"),
+            row(&now.without_project, "digest.no_project", "no_project"),
         ];
         rows.into_iter().flatten().collect()
     }

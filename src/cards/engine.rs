@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
+
 pub(super) use super::Locale;
 pub(super) use super::submit::submit_name;
 use super::text;
@@ -56,6 +58,8 @@ pub(super) struct Frame<'a> {
     pub form: &'a BTreeMap<String, String>,
     /// Makes op ids.
     pub ops: &'a Ops,
+    /// When the card is rendered, which its op ids hold; `None` where that is not known.
+    pub now: Option<Timestamp>,
 }
 
 /// A notice.
@@ -104,7 +108,7 @@ impl<'a> Frame<'a> {
 
     /// A new op id.
     pub fn op(&self) -> String {
-        self.ops.next()
+        self.ops.next(self.now)
     }
 }
 
@@ -120,10 +124,15 @@ impl Ops {
         Self { kind, made: AtomicU64::new(0) }
     }
 
-    fn next(&self) -> String {
-        match self.kind {
-            OpIds::Random => uuid::Uuid::new_v4().simple().to_string(),
-            OpIds::Counter => format!("op-{}", self.made.fetch_add(1, Ordering::Relaxed) + 1),
+    fn next(&self, now: Option<Timestamp>) -> String {
+        match (self.kind, now.and_then(|now| u64::try_from(now.as_millisecond()).ok())) {
+            (OpIds::Random, Some(millis)) => {
+                let [_, _, _, _, _, _, random @ ..] = uuid::Uuid::new_v4().into_bytes();
+                let id = uuid::Builder::from_unix_timestamp_millis(millis, &random);
+                id.into_uuid().simple().to_string()
+            }
+            (OpIds::Random, None) => uuid::Uuid::new_v4().simple().to_string(),
+            (OpIds::Counter, _) => format!("op-{}", self.made.fetch_add(1, Ordering::Relaxed) + 1),
         }
     }
 }

@@ -82,7 +82,7 @@ pub use crate::app::rest::REST_A_PAGE;
 /// How the `op` of a form, its idempotency key, is generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OpIds {
-    /// As a random UUID: in the service.
+    /// As a random UUID that holds when the card was rendered: in the service.
     #[default]
     Random,
     /// As `op-1`, `op-2`, …: in snapshots.
@@ -326,6 +326,7 @@ impl Cards {
                 way_back,
                 alerts: ctx.alerts.as_ref().map(Alerts::of),
                 form: &ctx.form.values,
+                now: Some(ctx.now),
                 ..self.frame()
             },
             facts,
@@ -348,6 +349,7 @@ impl Cards {
             alerts: None,
             form: &NOTHING_TYPED,
             ops: &self.ops,
+            now: None,
         }
     }
 

@@ -2,10 +2,14 @@
 
 use super::engine::template;
 use super::facts::{self, Figures, Tag};
+use super::text::clip;
 use super::{Card, CardContext, Cards, Tone};
 use crate::app::outcome::UserDetail;
 use crate::app::people::OwnerNotice;
-use crate::domain::{AccessGoal, RequestState, UserStatus};
+use crate::domain::{AccessGoal, LedgerEntry, RequestState, UserStatus};
+
+/// Max users that a notice of many lists.
+const LISTED: usize = 20;
 
 /// The facts of the card.
 struct NoticeFacts<'a> {
@@ -59,6 +63,39 @@ impl Cards {
             can_ask: user.status != UserStatus::Gone,
         };
         self.card(ctx, &facts)
+    }
+
+    /// What one person booked for several of an owner's users: the title, and the card.
+    pub fn notice_of_many(&self, booked: &[LedgerEntry]) -> (String, Card) {
+        let words = self.words;
+        let title = words.t("owner.quotas", &[("count", &booked.len())]);
+        let by = booked.first().map(|entry| {
+            let mut text =
+                words.t("owner.quotas_by", &[("person", &words.operator(&entry.operator))]);
+            // Of a file, each row has its own.
+            if !entry.note.is_empty() && booked.iter().all(|other| other.note == entry.note) {
+                text = format!("{text} · {}", clip(&entry.note, 200));
+            }
+            text
+        });
+        let line = |entry: &LedgerEntry| {
+            let name = clip(entry.user.username.as_str(), 40);
+            let sign = if entry.amount.is_negative() { "" } else { "+" };
+            let amount = format!("{sign}{}", entry.amount);
+            let args: [(&str, &dyn std::fmt::Display); 3] =
+                [("user", &name), ("amount", &amount), ("total", &entry.total_after)];
+            let mut text = words.t("owner.quotas_line", &args);
+            if let Some(day) = entry.parties.until {
+                text.push_str(&words.until(day));
+            }
+            text
+        };
+        let more = booked.len().saturating_sub(LISTED);
+        let more = (more > 0).then(|| words.t("batch.more_rows", &[("count", &more)]));
+        let lines = booked.iter().take(LISTED).map(line);
+        let text: Vec<String> = by.into_iter().chain(lines).chain(more).collect();
+        let card = self.message(Tone::Info, &title, &text.join("\n"));
+        (title, card)
     }
 
     /// The title of that card.

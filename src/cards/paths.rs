@@ -86,20 +86,17 @@ impl Wording {
 impl Cards {
     /// The status as tags, as [`facts::status`]. A user with an open path is not called disabled.
     pub(super) fn access_status(&self, detail: &UserDetail) -> Tag {
-        let is_open = detail.paths.values().any(PathReport::is_open);
-        if detail.pending.is_none() && detail.user.status == UserStatus::Disabled && is_open {
+        let (status, pending) = (detail.user.status, detail.pending.as_ref());
+        let verdict = Verdict::of(status, pending, &detail.paths, detail.proof.as_ref());
+        // As the verdict says: a cut that lets money go on is none.
+        let is_partly = matches!(
+            verdict,
+            Some(Verdict::Spending(_) | Verdict::Open(_) | Verdict::Left(_) | Verdict::Unread)
+        );
+        if pending.is_none() && is_partly {
             return Tag { text: self.words.t("status.partly", &[]), colour: "orange" };
         }
-        facts::status(self.words, &detail.user, detail.pending.as_ref())
-    }
-
-    /// How the user stands, where access is not cut or changing: the condition.
-    pub(super) fn access_standing(&self, detail: &UserDetail) -> Tag {
-        let user = &detail.user;
-        if user.status == UserStatus::Disabled {
-            return self.access_status(detail);
-        }
-        self.words.standing(user, detail.condition, detail.pending.as_ref())
+        facts::status(self.words, &detail.user, pending)
     }
 
     /// Whether a cut is under way and nothing has failed so far.

@@ -31,6 +31,9 @@ impl Wording {
             }
             PeopleRefusal::OwnApproval(ApprovalError::AskedFor) => t("people.asked_for"),
             PeopleRefusal::OwnApproval(_) => t("people.own_approval"),
+            PeopleRefusal::AuthorLeft(author) => {
+                self.t("people.author_left", &[("person", &self.operator(author))])
+            }
             PeopleRefusal::LastDay(LastDayError::NotADay) => t("people.not_a_day"),
             PeopleRefusal::LastDay(LastDayError::Past) => t("people.day_past"),
             PeopleRefusal::LastDay(LastDayError::TooFar) => t("people.day_too_far"),
@@ -74,6 +77,7 @@ impl Wording {
                 &[("person", &self.operator(by)), ("time", &self.time(*at))],
             ),
             ApprovalState::Lapsed { at } => self.t("approval.lapsed", &[("time", &self.time(*at))]),
+            ApprovalState::Void { at } => self.t("approval.void", &[("time", &self.time(*at))]),
         }
     }
 }
@@ -106,6 +110,7 @@ mod tests {
             ApprovalState::Confirmed { by: anna(), at, seq: 1 },
             ApprovalState::Refused { by: anna(), at },
             ApprovalState::Lapsed { at },
+            ApprovalState::Void { at },
         ];
         let refusals = [
             PeopleRefusal::NotOwner,
@@ -121,6 +126,7 @@ mod tests {
             PeopleRefusal::OwnRequest,
             PeopleRefusal::NotTheirs,
             PeopleRefusal::ApprovalClosed(Box::new(ApprovalState::Lapsed { at })),
+            PeopleRefusal::AuthorLeft(anna()),
             PeopleRefusal::OwnApproval(ApprovalError::Own),
             PeopleRefusal::OwnApproval(ApprovalError::AskedFor),
             PeopleRefusal::LastDay(LastDayError::NotADay),

@@ -173,7 +173,7 @@ impl Cards {
             ApprovalState::Waiting => ("orange", "orange"),
             ApprovalState::Confirmed { .. } => ("green", "green"),
             ApprovalState::Refused { .. } => ("red", "red"),
-            ApprovalState::Lapsed { .. } => ("grey", "grey"),
+            ApprovalState::Lapsed { .. } | ApprovalState::Void { .. } => ("grey", "grey"),
         };
         let facts = ApprovalFacts {
             id: approval.id,
@@ -301,6 +301,8 @@ fn approval_word(words: Wording, state: &ApprovalState) -> String {
         ApprovalState::Waiting => words.t("approval.word_waiting", &[]),
         ApprovalState::Confirmed { .. } => words.t("approval.word_confirmed", &[]),
         ApprovalState::Refused { .. } => words.t("request.word_refused", &[]),
-        ApprovalState::Lapsed { .. } => words.t("request.word_lapsed", &[]),
+        ApprovalState::Lapsed { .. } | ApprovalState::Void { .. } => {
+            words.t("request.word_lapsed", &[])
+        }
     }
 }

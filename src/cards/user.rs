@@ -215,7 +215,7 @@ impl Cards {
     }
 
     /// The status, unless all is well, and the condition.
-    fn tags(&self, detail: &UserDetail) -> Vec<Option<Tag>> {
+    pub(super) fn tags(&self, detail: &UserDetail) -> Vec<Option<Tag>> {
         let user = &detail.user;
         let is_active = detail.pending.is_none() && user.status == UserStatus::Active;
         let status = (!is_active).then(|| self.access_status(detail));

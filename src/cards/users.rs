@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::bar::shade_colour;
+use super::bar::{Part, shade_colour, thin_bar};
 use super::engine::{always, template};
 use super::facts::{self, Choice, Tag};
-use super::text::clip;
+use super::text::{clip, fit};
 use super::{Card, CardContext, Cards, ListPlace, shown_name};
 use crate::app::outcome::{UserFilter, UserRow, UserSort, UsersPage};
 use crate::cards::wording::Wording;
@@ -13,8 +13,9 @@ use crate::domain::{AccountId, Money, Shade};
 
 /// Max length of the search text in callback values, in characters.
 const QUERY_CHARS: usize = 100;
-/// Cells of the bar in a row.
-const CELLS: u32 = 7;
+/// Room for the projects of a row, so that they stay on the line of its amounts where a card is wide, and take no third line on a
+/// phone.
+const PROJECTS_EMS: usize = 12;
 /// Max accounts to choose from: each counts as an element (R5).
 const ACCOUNTS: usize = 12;
 /// The same where the rows need the room.
@@ -40,7 +41,6 @@ struct UsersFacts<'a> {
     sort_chosen: &'static str,
     accounts: Vec<Choice<'a>>,
     account_chosen: &'a str,
-    by_month: bool,
     total_quota: String,
     empty: String,
 }
@@ -71,8 +71,7 @@ struct RowUsage {
     percent: String,
     colour: &'static str,
     loud: bool,
-    filled: String,
-    empty: String,
+    bar: Vec<Part>,
 }
 
 /// What is left, or missing.
@@ -134,7 +133,6 @@ impl Cards {
             sort_chosen: place.sort.word(),
             accounts: accounts(words, page),
             account_chosen: account.unwrap_or(EVERY_ACCOUNT),
-            by_month: place.sort == UserSort::Month,
             total_quota: page.total_quota.to_string(),
             empty: match (found, place.filter) {
                 (true, _) => words.t("users.none_found", &[]),
@@ -160,7 +158,7 @@ impl Cards {
         let is_allocated = usage.whole_percent().is_some();
         let monitored = row.projects.iter().filter(|(_, monitored)| *monitored).count();
         let labels: Vec<&str> = row.projects.iter().map(|(label, _)| label.as_str()).collect();
-        let labels = clip(&labels.join(&words.t("list.separator", &[])), 48);
+        let labels = fit(&labels.join(&words.t("list.separator", &[])), PROJECTS_EMS);
         let name = shown_name(&user.key, row.ambiguous);
         let left = user.quota - user.consumed;
         Row {
@@ -178,16 +176,11 @@ impl Cards {
             },
             spent: words.t("users.spent", &[("consumed", &user.consumed), ("quota", &user.quota)]),
             stale: facts::stale(words, row.stale),
-            usage: is_allocated.then(|| {
-                let cells = |count: u32| "━".repeat(usize::try_from(count).unwrap_or(0));
-                let filled = usage.filled(CELLS);
-                RowUsage {
-                    percent: usage.percent().to_string(),
-                    colour: shade_colour(shade),
-                    loud: shade > Shade::Calm,
-                    filled: cells(filled),
-                    empty: cells(CELLS.saturating_sub(filled)),
-                }
+            usage: is_allocated.then(|| RowUsage {
+                percent: usage.percent().to_string(),
+                colour: shade_colour(shade),
+                loud: shade > Shade::Calm,
+                bar: thin_bar(usage),
             }),
             amount: match row.spent {
                 Some(spent) => Some(RowAmount {

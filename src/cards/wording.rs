@@ -89,6 +89,9 @@ impl Wording {
             ),
             Refusal::NobodyMentioned => self.t("refusal.nobody_mentioned", &[]),
             Refusal::UserGone(user) => self.t("refusal.user_gone", &[("user", user)]),
+            Refusal::CardOlderThanUser(user) => {
+                self.t("refusal.card_older_than_user", &[("user", user)])
+            }
             Refusal::BadAmount(error) => self.amount_error(*error),
             Refusal::NegativeMonthLimit => self.t("refusal.month_limit_negative", &[]),
             Refusal::Ledger(LedgerError::BelowZero { before, after }) => {
@@ -511,6 +514,7 @@ mod tests {
                 candidates: vec![key("main/alice"), key("lab/alice")],
             },
             Refusal::UserGone(key("main/alice")),
+            Refusal::CardOlderThanUser(key("main/alice")),
             AmountError::Empty.into(),
             AmountError::NotANumber.into(),
             AmountError::MisplacedCommas.into(),

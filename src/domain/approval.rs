@@ -77,6 +77,11 @@ pub enum ApprovalState {
         /// When.
         at: Timestamp,
     },
+    /// Whoever entered it was no administrator any more when somebody confirmed it: not booked.
+    Void {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// Why an approval cannot be decided.

@@ -14,6 +14,8 @@ use super::{
 
 /// How many rows a batch has at most.
 pub const MAX_ROWS: usize = 5_000;
+/// How many users may divide a project after a batch: each new one divides it again for all.
+pub const MAX_SHARERS: usize = 100;
 /// How many rows, and how many reasons, a card shows.
 pub const SHOWN: usize = 20;
 /// How long a preview can be applied, how long a batch waits for a second administrator, and how long the same file is
@@ -157,6 +159,9 @@ pub struct BatchPlan {
     /// How many rows need a second administrator.
     #[serde(default)]
     pub second: usize,
+    /// How many users it leaves with nothing allocated, so that the quota limits them no more.
+    #[serde(default)]
+    pub run_free: usize,
     /// The first rows.
     pub shown: Vec<ShownRow>,
     /// The first of those that are left out.
@@ -308,6 +313,9 @@ pub struct Batch {
     /// The cards that show it.
     #[serde(default)]
     pub cards: Vec<Report>,
+    /// The last owner who was told what it booked: they are told in the order of their ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<OpenId>,
 }
 
 /// Why a batch cannot be applied or decided.
@@ -369,7 +377,16 @@ mod tests {
             place: String::new(),
             change: RowChange::AutoDisable { to: Switch::On },
         };
-        Batch { id: 1, source, by, at: Timestamp::UNIX_EPOCH, state, plan: None, cards: vec![] }
+        Batch {
+            id: 1,
+            source,
+            by,
+            at: Timestamp::UNIX_EPOCH,
+            state,
+            plan: None,
+            cards: vec![],
+            told: None,
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub enum Condition {
     AccountOff,
     /// Monitoring is switched off.
     NotMonitored,
+    /// No project is monitored: what the user spends counts nowhere, so nobody watches it.
+    NoProject,
     /// Neither a quota nor a month limit.
     Unallocated {
         /// Whether it spends all the same.
@@ -40,6 +42,8 @@ pub struct Standing<'a> {
     pub month: Option<i64>,
     /// Whether anything was consumed.
     pub spends: bool,
+    /// Whether a link is monitored.
+    pub has_project: bool,
     /// The thresholds in force.
     pub thresholds: &'a Thresholds,
 }
@@ -52,14 +56,17 @@ impl Standing<'_> {
 }
 
 impl Condition {
-    /// Returns the condition of a user. `month` is what the current month counts against its limit.
+    /// Returns the condition of a user. `month` is what the current month counts against its limit; `has_project` says whether a
+    /// link is monitored.
     pub fn of_user(
         user: &User,
         month: Option<&Month>,
         account: Switch,
+        has_project: bool,
         thresholds: &Thresholds,
     ) -> Self {
         Self::of(&Standing {
+            has_project,
             account,
             monitored: user.monitored,
             quota: user.usage().whole_percent(),
@@ -86,6 +93,8 @@ impl Condition {
         let reached = standing.thresholds.percents().iter().rev();
         match reached.copied().find(|threshold| percent >= i64::from(*threshold)) {
             Some(threshold) => Condition::Close { threshold, percent },
+            // 0.0 % of it is used because nothing is looked at.
+            None if !standing.has_project => Condition::NoProject,
             None => Condition::Within,
         }
     }
@@ -145,8 +154,15 @@ mod tests {
         let (on, off) = (Switch::On, Switch::Off);
         let default = Thresholds::default();
         let check = |account, monitored, quota, month, spends, expected| {
-            let standing =
-                Standing { account, monitored, quota, month, spends, thresholds: &default };
+            let standing = Standing {
+                account,
+                monitored,
+                quota,
+                month,
+                spends,
+                has_project: true,
+                thresholds: &default,
+            };
             assert_eq!(Condition::of(&standing), expected, "{standing:?}");
         };
         check(on, on, Some(49), None, true, Condition::Within);
@@ -168,6 +184,30 @@ mod tests {
     }
 
     #[test]
+    fn who_has_a_limit_but_no_monitored_project_is_watched_by_nobody() {
+        let default = Thresholds::default();
+        let check = |quota, month, monitored, expected| {
+            let standing = Standing {
+                account: Switch::On,
+                monitored,
+                quota,
+                month,
+                spends: false,
+                has_project: false,
+                thresholds: &default,
+            };
+            assert_eq!(Condition::of(&standing), expected, "{standing:?}");
+        };
+        check(Some(0), None, Switch::On, Condition::NoProject);
+        check(None, Some(0), Switch::On, Condition::NoProject);
+        check(None, None, Switch::On, Condition::Unallocated { spends: false });
+        check(Some(0), None, Switch::Off, Condition::NotMonitored);
+        // Temporary quota that ended is still enforced.
+        check(Some(100), None, Switch::On, Condition::Over);
+        assert!(!Condition::NoProject.is_warning());
+    }
+
+    #[test]
     fn thresholds_above_100_do_not_soften_over() {
         let own = Thresholds::new([150, 400]).unwrap();
         let standing = |percent| Standing {
@@ -176,6 +216,7 @@ mod tests {
             quota: Some(percent),
             month: None,
             spends: true,
+            has_project: true,
             thresholds: &own,
         };
         assert_eq!(Condition::of(&standing(99)), Condition::Within);

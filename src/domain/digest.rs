@@ -103,6 +103,12 @@ impl DigestSpan {
         ends.into_iter().flat_map(|(first, last)| first.through(last))
     }
 
+    /// Returns when its first day begins in Beijing.
+    pub fn begins_at(self) -> Timestamp {
+        let begins = self.first.at(0, 0, 0, 0).to_zoned(beijing());
+        begins.map_or(Timestamp::MIN, |begins| begins.timestamp())
+    }
+
     /// Returns when its digest is sent: on the Monday after, 9:30, or on the 6th of the following month, 10:30, Beijing time.
     pub fn due_at(self) -> Timestamp {
         let next = self.next().first;
@@ -215,6 +221,49 @@ impl Spent {
             Part::Before => self.before += amount,
         }
     }
+
+    fn plus(&mut self, other: Spent) {
+        self.amount += other.amount;
+        self.compared += other.compared;
+        self.before += other.before;
+    }
+
+    fn each(self, part_of: impl Fn(Money) -> Money) -> Self {
+        Self {
+            amount: part_of(self.amount),
+            compared: part_of(self.compared),
+            before: part_of(self.before),
+        }
+    }
+}
+
+/// What a project cost, by bill period. A bill is divided by the month (see [`share`]): what does not divide goes to the first by
+/// name once, not once a day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProjectSpent(BTreeMap<BillPeriod, Spent>);
+
+impl ProjectSpent {
+    /// Adds the amount of a day.
+    pub fn add(&mut self, day: Date, amount: Money, part: Part) {
+        if let Ok(period) = BillPeriod::of_day(day) {
+            self.0.entry(period).or_default().add(amount, part);
+        }
+    }
+}
+
+/// Whose part counts.
+pub type Own<'a> = &'a dyn Fn(&UserKey) -> bool;
+
+/// Returns what the users of one owner count of a project's amount in a period: together at most the amount.
+pub fn together(amount: Money, period: BillPeriod, payers: &[Payer], own: Own<'_>) -> Money {
+    let mut divided = Money::ZERO;
+    for payer in payers.iter().filter(|payer| payer.since <= period && own(&payer.user)) {
+        match payer.counts {
+            Counts::Whole => return amount,
+            Counts::Part => divided += share(amount, &payer.user, period, payers),
+        }
+    }
+    divided
 }
 
 /// A project in an account; an empty name for rows without one.
@@ -236,70 +285,37 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds a project's amount of a day, of which everybody's part counts.
+    /// Adds what a project cost, of which everybody's part counts or, if it is given, the part of one owner's users.
     pub fn add(
         &mut self,
         project: &ProjectOf,
-        day: Date,
-        amount: Money,
+        spent: &ProjectSpent,
         payers: &[Payer],
-        part: Part,
+        own: Option<Own<'_>>,
     ) {
-        self.add_for(project, day, amount, payers, part, None);
+        for (period, spent) in &spent.0 {
+            let counts = |payer: &&Payer| payer.since <= *period;
+            for payer in payers.iter().filter(counts) {
+                if own.is_none_or(|own| own(&payer.user)) {
+                    let counted = spent.each(|amount| share(amount, &payer.user, *period, payers));
+                    self.users.entry(payer.user.clone()).or_default().plus(counted);
+                }
+            }
+            let sum = match own {
+                None => *spent,
+                Some(own) => spent.each(|amount| together(amount, *period, payers, own)),
+            };
+            self.total.plus(sum);
+            if own.is_none() && !payers.iter().any(|payer| counts(&payer)) {
+                self.unattributed.plus(*spent);
+            }
+            self.projects.entry(project.clone()).or_default().plus(sum);
+        }
     }
 
-    /// Adds what the users of one owner count of a project's amount of a day: together at most the amount.
-    pub fn add_of(
-        &mut self,
-        project: &ProjectOf,
-        day: Date,
-        amount: Money,
-        payers: &[Payer],
-        part: Part,
-        own: &dyn Fn(&UserKey) -> bool,
-    ) {
-        self.add_for(project, day, amount, payers, part, Some(own));
-    }
-
-    fn add_for(
-        &mut self,
-        project: &ProjectOf,
-        day: Date,
-        amount: Money,
-        payers: &[Payer],
-        part: Part,
-        own: Option<&dyn Fn(&UserKey) -> bool>,
-    ) {
-        let Ok(period) = BillPeriod::of_day(day) else { return };
-        let counts = |payer: &&Payer| payer.since <= period;
-        let mut is_paid = false;
-        let mut divided = Money::ZERO;
-        let mut is_whole = false;
-        for payer in payers.iter().filter(counts) {
-            is_paid = true;
-            if own.is_some_and(|own| !own(&payer.user)) {
-                continue;
-            }
-            let counted = share(amount, &payer.user, period, payers);
-            self.users.entry(payer.user.clone()).or_default().add(counted, part);
-            match payer.counts {
-                Counts::Whole => is_whole = true,
-                Counts::Part => divided += counted,
-            }
-        }
-        let together = match own {
-            None => amount,
-            Some(_) if is_whole => amount,
-            Some(_) => divided,
-        };
-        self.total.add(together, part);
-        if !is_paid && own.is_none() {
-            self.unattributed.add(amount, part);
-        }
-        self.projects.entry(project.clone()).or_default().add(together, part);
-        if let Part::Now { .. } = part {
-            *self.days.entry(day).or_insert(Money::ZERO) += together;
-        }
+    /// Adds to a day of the chart.
+    pub fn add_day(&mut self, day: Date, amount: Money) {
+        *self.days.entry(day).or_insert(Money::ZERO) += amount;
     }
 }
 
@@ -479,12 +495,14 @@ mod tests {
             (vec![payer("carol", "2026-11", Counts::Whole)], "10", "0", "0"),
         ] {
             let mut tally = Tally::default();
-            tally.add(&project("p"), day, ten, &payers, NOW);
+            let mut spent = ProjectSpent::default();
+            spent.add(day, ten, NOW);
+            tally.add(&project("p"), &spent, &payers, None);
             assert_eq!(tally.total.amount, all.parse().unwrap(), "{payers:?}");
             let wanted: Money = if unattributed == "0" { Money::ZERO } else { ten };
             assert_eq!(tally.unattributed.amount, wanted, "{payers:?}");
             let mut two = Tally::default();
-            two.add_of(&project("p"), day, ten, &payers, NOW, &own);
+            two.add(&project("p"), &spent, &payers, Some(&own));
             let wanted = if of_two == "0" { Money::ZERO } else { of_two.parse().unwrap() };
             assert_eq!(two.total.amount, wanted, "{payers:?}");
             assert!(two.users.keys().all(own));
@@ -497,14 +515,35 @@ mod tests {
         let payers = [payer("alice", "2026-01", Counts::Whole)];
         let mut tally = Tally::default();
         let amount = |text: &str| text.parse::<Money>().unwrap();
-        tally.add(&project("p"), date(2026, 11, 16), amount("1"), &payers, NOW);
-        let late = Part::Now { compared: false };
-        tally.add(&project("p"), date(2026, 11, 22), amount("2"), &payers, late);
-        tally.add(&project("p"), date(2026, 11, 9), amount("4"), &payers, Part::Before);
+        let mut days = ProjectSpent::default();
+        days.add(date(2026, 11, 16), amount("1"), NOW);
+        days.add(date(2026, 11, 22), amount("2"), Part::Now { compared: false });
+        days.add(date(2026, 11, 9), amount("4"), Part::Before);
+        tally.add(&project("p"), &days, &payers, None);
         let spent = Spent { amount: amount("3"), compared: amount("1"), before: amount("4") };
         assert_eq!(tally.total, spent);
         assert_eq!(tally.users.values().collect::<Vec<_>>(), [&spent]);
-        assert_eq!(tally.days.len(), 2, "days of the span before are in no chart");
+    }
+
+    /// The billing card divides the month's bill; a digest of the month says the same.
+    #[test]
+    fn what_does_not_divide_goes_to_the_first_once_a_month() {
+        let amount = |text: &str| text.parse::<Money>().unwrap();
+        let payers = ["alice", "bob", "carol"].map(|name| payer(name, "2026-01", Counts::Part));
+        let mut days = ProjectSpent::default();
+        for day in 1..=30 {
+            days.add(date(2026, 11, day), amount("0.01"), NOW);
+        }
+        days.add(date(2026, 10, 31), amount("0.10"), Part::Before);
+        let mut tally = Tally::default();
+        tally.add(&project("p"), &days, &payers, None);
+        let november = "2026-11".parse().unwrap();
+        for (user, spent) in &tally.users {
+            assert_eq!(spent.amount, share(amount("0.30"), user, november, &payers));
+            assert_eq!(spent.amount, amount("0.1"), "{user}: not 0.30 for the first by name");
+        }
+        let before: Vec<Money> = tally.users.values().map(|spent| spent.before).collect();
+        assert_eq!(before, [amount("0.04"), amount("0.03"), amount("0.03")]);
     }
 
     #[test]
@@ -531,7 +570,9 @@ mod tests {
                 let amount = Money::from_fen(fen);
                 bill += amount;
                 let paid: &[Payer] = if n == 0 { &[] } else { &payers };
-                tally.add(&project(&format!("p{n}")), date(2026, 11, 17), amount, paid, NOW);
+                let mut spent = ProjectSpent::default();
+                spent.add(date(2026, 11, 17), amount, NOW);
+                tally.add(&project(&format!("p{n}")), &spent, paid, None);
             }
             let users: Money = tally.users.values().map(|spent| spent.amount).sum();
             prop_assert_eq!(tally.total.amount, bill);

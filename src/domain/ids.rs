@@ -114,6 +114,19 @@ text_id!(
     OpId, 64, |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_'
 );
 
+impl OpId {
+    /// Returns when the card was rendered; `None` if the id does not hold it. Ids are UUIDs of version 7 (RFC 9562),
+    /// which begin with the time; those of earlier versions of airgate are random.
+    pub fn rendered_at(&self) -> Option<jiff::Timestamp> {
+        let text = self.0.strip_prefix("o-").unwrap_or(&self.0);
+        if text.len() != 32 || text.as_bytes().get(12) != Some(&b'7') {
+            return None;
+        }
+        let millis = i64::from_str_radix(text.get(..12)?, 16).ok()?;
+        jiff::Timestamp::from_millisecond(millis).ok()
+    }
+}
+
 /// An IAM user: account and user name, written `account/username`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -70,7 +70,8 @@ pub use decision::{
     AccessStanding, CUT_AT, Decision, Warn, decide, is_still_demanded, must_be_cut,
 };
 pub use digest::{
-    DigestKind, DigestLog, DigestSpan, Part, ProjectOf, Spent, Tally, Telling, largest,
+    DigestKind, DigestLog, DigestSpan, Part, ProjectOf, ProjectSpent, Spent, Tally, Telling,
+    largest, together,
 };
 pub use estimate::{BilledItem, ModelUsage, ProjectUsage, SharedDay, UsageKind};
 pub use event_window::EVENT_WINDOW;

@@ -74,6 +74,7 @@ pub fn after_sync(
         user.key = to;
         user.updated = now;
         if renamed {
+            user.named_at = Some(now);
             synced.changes.changed.push(format!("{from} → {}", user.key.username));
         } else if user.status != UserStatus::Gone {
             user.leave();
@@ -90,6 +91,8 @@ pub fn after_sync(
             false => synced.present.push(user),
         }
     }
+    let given_up: BTreeSet<Username> =
+        synced.changes.moved.iter().map(|(from, _)| from.username.clone()).collect();
     let renamed: BTreeSet<Username> =
         synced.changes.moved.iter().map(|(_, to)| to.username.clone()).collect();
     for cloud in listed {
@@ -97,6 +100,7 @@ pub fn after_sync(
             None => {
                 let key = UserKey::new(account.clone(), cloud.username.clone());
                 let mut user = User::new(key, now);
+                user.named_at = given_up.contains(&cloud.username).then_some(now);
                 user.take_listed(cloud, began);
                 synced.present.push(user);
                 synced.changes.added.push(cloud.username.to_string());

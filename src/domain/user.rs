@@ -188,6 +188,9 @@ pub struct User {
     /// The Feishu person behind the user.
     #[serde(default)]
     pub owner: Option<OpenId>,
+    /// When the user got its name from another one, or was renamed to it. Cards that are older mean somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_at: Option<Timestamp>,
     /// When airgate first saw the user.
     pub created: Timestamp,
     /// When anything above last changed.
@@ -223,6 +226,7 @@ impl User {
             forecast_alerted: None,
             remark: String::new(),
             owner: None,
+            named_at: None,
             created: now,
             updated: now,
         }
@@ -246,8 +250,52 @@ impl User {
         (self.quota - self.consumed).max(Money::ZERO)
     }
 
+    /// Returns whether a card that was rendered at `rendered` may mean an earlier user of the same name; `None` for one whose
+    /// time is not known, which an earlier version of airgate sent. A clock that was set back makes no card older.
+    pub fn is_younger_than_card(&self, rendered: Option<Timestamp>, now: Timestamp) -> bool {
+        let since = match rendered {
+            Some(_) => self.named_at.max(Some(self.created)),
+            None => self.named_at,
+        };
+        // Ids of cards hold milliseconds.
+        let is_older = |since: Timestamp| {
+            rendered.is_none_or(|at| at.as_millisecond() < since.as_millisecond())
+        };
+        since.is_some_and(|since| since <= now && is_older(since))
+    }
+
+    /// Returns whether deducting this amount would end the limit of the quota: nothing would be allocated any more, so the user
+    /// would be neither alerted nor disabled because of it.
+    pub fn would_run_free(&self, amount: Money) -> bool {
+        self.status != UserStatus::Gone
+            && self.quota_ended.is_none()
+            && self.quota.is_positive()
+            && self.quota.checked_add(amount) == Some(Money::ZERO)
+    }
+
     /// Returns whether a quota limits the user: anything is allocated, or was until it ended.
     pub fn is_allocated(&self) -> bool {
         self.quota.is_positive() || self.quota_ended.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_from_before_the_user_had_its_name_means_somebody_else() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let fresh = User::new("main/alice".parse().unwrap(), at(100));
+        assert!(fresh.is_younger_than_card(Some(at(99)), at(200)));
+        assert!(!fresh.is_younger_than_card(Some(at(100)), at(200)));
+        // The clock was set back after the user was found.
+        assert!(!fresh.is_younger_than_card(Some(at(50)), at(60)));
+        // A card of an earlier version: only known to be older than a name that was given since.
+        assert!(!fresh.is_younger_than_card(None, at(200)));
+        let renamed = User { named_at: Some(at(150)), ..fresh };
+        assert!(renamed.is_younger_than_card(Some(at(149)), at(200)));
+        assert!(!renamed.is_younger_than_card(Some(at(150)), at(200)));
+        assert!(renamed.is_younger_than_card(None, at(200)));
     }
 }

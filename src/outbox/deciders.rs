@@ -8,7 +8,8 @@ use crate::app::people::OwnerNotice;
 use crate::app::{SplitRefusal, approvals, batches, requests, users};
 use crate::cards::{BatchView, Card, CardContext, Tone};
 use crate::domain::{
-    Approval, Batch, Dispatch, OpenId, Operator, QuotaRequest, Report, Role, UpdateTarget, UserKey,
+    Approval, Batch, Dispatch, LedgerEntry, OpenId, Operator, QuotaRequest, Report, Role,
+    UpdateTarget, UserKey,
 };
 use crate::store::{NewMessage, StoreError, WriteTx};
 
@@ -106,6 +107,29 @@ impl Alerts {
             return Ok(());
         }
         self.tell(tx, owner, user, notice, now)
+    }
+
+    /// Tells an owner what was booked for several of their users, in one message.
+    pub fn tell_owner_of_all(
+        &self,
+        tx: &WriteTx,
+        owner: &OpenId,
+        booked: &[LedgerEntry],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (title, card) = match booked {
+            [] => return Ok(()),
+            [only] => {
+                let notice = OwnerNotice::Quota(only.clone());
+                return self.tell(tx, owner.clone(), &only.user, &notice, now);
+            }
+            several => self.cards().notice_of_many(several),
+        };
+        let (person, card) = (owner.clone(), card.into_string());
+        let lane = person_lane(owner);
+        let message = NewMessage::new(&lane, Dispatch::ToPerson { person, card }, now);
+        tx.owe(message.telling_owner(Some(title)), now)?;
+        Ok(())
     }
 
     /// Tells the person who asked for quota something in their direct chat, as long as they own the user: what follows is for

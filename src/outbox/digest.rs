@@ -6,13 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::alerts::Alerts;
 use super::lanes::person_lane;
-use crate::app::digest::{has_anything, owners, view};
+use crate::app::digest::{has_anything, owned, owners, view};
 use crate::cards::{Card, CardContext};
-use crate::domain::{DigestLog, DigestSpan, Dispatch, OpenId, Role, Settings, Switch, Telling};
+use crate::domain::{
+    DigestLog, DigestSpan, Dispatch, OpenId, Role, Settings, Switch, Telling, UserKey,
+};
 use crate::store::{NewMessage, Source, Store, StoreError, View, WriteTx};
 
-/// How many owners are told in one transaction.
-const OWNERS_AT_ONCE: usize = 10;
+/// How many owners are told in one transaction. For each such step, all users are looked through once.
+const OWNERS_AT_ONCE: usize = 25;
 
 /// What the next transaction does.
 enum Step {
@@ -99,8 +101,13 @@ impl Alerts {
         let more = left.len() > OWNERS_AT_ONCE;
         left.truncate(OWNERS_AT_ONCE);
         let mut cards = Vec::with_capacity(left.len());
+        let mut owned = match left.is_empty() {
+            true => Default::default(),
+            false => owned(tx),
+        };
         for owner in left {
-            let card = self.digest_card(tx, settings, telling.span, Some(&owner), now)?;
+            let own = owned.remove(&owner).unwrap_or_default();
+            let card = self.digest_card(tx, settings, telling.span, Some(own), now)?;
             cards.push((owner, card));
         }
         Ok(Step::Tell(telling, cards, more))
@@ -111,13 +118,14 @@ impl Alerts {
         tx: &View<S>,
         settings: &Settings,
         span: DigestSpan,
-        owner: Option<&OpenId>,
+        own: Option<Vec<UserKey>>,
         now: Timestamp,
     ) -> Result<Card, StoreError> {
-        let view = view(tx, settings, span, owner, now)?;
-        let ctx = match owner {
-            Some(_) => CardContext::new(Role::Stranger, now),
-            None => {
+        let is_own = own.is_some();
+        let view = view(tx, settings, span, own, now)?;
+        let ctx = match is_own {
+            true => CardContext::new(Role::Stranger, now),
+            false => {
                 let in_group = settings.alert_chat.is_some();
                 CardContext { in_group, ..CardContext::new(Role::Admin, now) }
             }

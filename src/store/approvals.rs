@@ -13,21 +13,28 @@ impl<S: Source> View<S> {
         self.get(APPROVALS, id)
     }
 
-    /// Returns every approval that waits, oldest first.
+    /// Returns every approval that waits, oldest first. Those that cannot be read are left out: nobody can decide them.
     pub fn waiting_approvals(&self) -> Result<Vec<Approval>, StoreError> {
-        let numbers = self
-            .open(APPROVALS_WAITING)?
-            .iter()?
-            .map(|row| row.map(|(id, _)| id.value()))
-            .collect::<Result<Vec<u64>, _>>()?;
-        numbers.into_iter().filter_map(|id| self.approval(id).transpose()).collect()
+        let numbers = self.waiting_numbers()?;
+        numbers.into_iter().filter_map(|id| self.get_or_skip(APPROVALS, id).transpose()).collect()
     }
 
-    /// Returns the approvals for a user that wait, oldest first.
+    /// Returns the approvals for a user that wait, oldest first. They count for the rule: one that cannot be read, of whomever,
+    /// is an error.
     pub fn waiting_approvals_of(&self, user: &UserKey) -> Result<Vec<Approval>, StoreError> {
-        let mut waiting = self.waiting_approvals()?;
+        let numbers = self.waiting_numbers()?;
+        let mut waiting: Vec<Approval> = numbers
+            .into_iter()
+            .filter_map(|id| self.approval(id).transpose())
+            .collect::<Result<_, _>>()?;
         waiting.retain(|approval| approval.user == *user);
         Ok(waiting)
+    }
+
+    fn waiting_numbers(&self) -> Result<Vec<u64>, StoreError> {
+        let waiting = self.open(APPROVALS_WAITING)?;
+        let numbers = waiting.iter()?.map(|row| row.map(|(id, _)| id.value()));
+        Ok(numbers.collect::<Result<_, _>>()?)
     }
 }
 

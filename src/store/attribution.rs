@@ -59,22 +59,37 @@ impl<S: Source> View<S> {
         Ok(rows)
     }
 
-    /// Returns the amounts of an account's days from `first` to `last`, both included, by day and project ("" for rows
-    /// without one). Days without spending have none.
+    /// Returns the amounts of an account's days, as [`View::each_day`] finds them.
     pub fn days(
         &self,
         account: &AccountId,
         first: Date,
         last: Date,
     ) -> Result<Vec<(Date, String, Money)>, StoreError> {
-        let account = account.as_str();
-        let range = (account, keys::of_day(first), "")..(account, keys::of_day(last) + 1, "");
         let mut days = Vec::new();
-        self.scan(DAYS, range, Order::Ascending, |key, amount| {
-            days.extend(keys::day(key.1).map(|day| (day, key.2.to_owned(), amount)));
-            ControlFlow::Continue(())
+        self.each_day(account, first, last, |day, project, amount| {
+            days.push((day, project.to_owned(), amount));
         })?;
         Ok(days)
+    }
+
+    /// Calls `each` with the amounts of an account's days from `first` to `last`, both included, by day and project ("" for rows
+    /// without one). Days without spending have none.
+    pub fn each_day(
+        &self,
+        account: &AccountId,
+        first: Date,
+        last: Date,
+        mut each: impl FnMut(Date, &str, Money),
+    ) -> Result<(), StoreError> {
+        let account = account.as_str();
+        let range = (account, keys::of_day(first), "")..(account, keys::of_day(last) + 1, "");
+        self.scan(DAYS, range, Order::Ascending, |key, amount| {
+            if let Some(day) = keys::day(key.1) {
+                each(day, key.2, amount);
+            }
+            ControlFlow::Continue(())
+        })
     }
 
     /// Returns every day's amount of every account, by account, day and project ("" for rows without one).

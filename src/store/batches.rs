@@ -1,7 +1,9 @@
 //! Changes of many users: each batch by its number, its rows by number and by user. A row is there until it is written.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::tables::{
@@ -9,7 +11,7 @@ use super::tables::{
 };
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
-use crate::domain::{Batch, BatchKind, BatchRow, UserKey};
+use crate::domain::{Batch, BatchKind, BatchRow, BatchSource, UserKey};
 
 impl<S: Source> View<S> {
     /// Returns a batch.
@@ -17,14 +19,14 @@ impl<S: Source> View<S> {
         self.get(BATCHES, id)
     }
 
-    /// Returns every batch to which something can still happen, oldest first.
+    /// Returns every batch to which something can still happen, oldest first. Those that cannot be read are left out.
     pub fn open_batches(&self) -> Result<Vec<Batch>, StoreError> {
         let numbers = self
             .open(BATCHES_OPEN)?
             .iter()?
             .map(|row| row.map(|(id, _)| id.value()))
             .collect::<Result<Vec<u64>, _>>()?;
-        numbers.into_iter().filter_map(|id| self.batch(id).transpose()).collect()
+        numbers.into_iter().filter_map(|id| self.get_or_skip(BATCHES, id).transpose()).collect()
     }
 
     /// Returns the rows of a batch that are not written yet, from the number `first` on, at most `count`.
@@ -71,6 +73,28 @@ impl<S: Source> View<S> {
         Ok(false)
     }
 
+    /// Returns up to `count` of the batches that were asked for before `at` and are over, oldest first. Those that cannot be read
+    /// are left out.
+    pub fn batches_before(&self, at: Timestamp, count: usize) -> Result<Vec<Batch>, StoreError> {
+        let mut found = Vec::new();
+        let open: BTreeSet<u64> = self
+            .open(BATCHES_OPEN)?
+            .iter()?
+            .map(|row| row.map(|(id, _)| id.value()))
+            .collect::<Result<_, _>>()?;
+        self.scan_readable::<_, Batch, u64, _>(BATCHES, .., Order::Ascending, |_, batch| {
+            // They are numbered as they were asked for.
+            if batch.at >= at || found.len() >= count {
+                return ControlFlow::Break(());
+            }
+            if batch.state.is_final() && !open.contains(&batch.id) {
+                found.push(batch);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
     /// Returns the batch that last applied a file with these rows.
     pub fn file_applied(&self, digest: &str) -> Result<Option<u64>, StoreError> {
         Ok(self.open(FILES_APPLIED)?.get(digest)?.map(|batch| batch.value()))
@@ -99,6 +123,20 @@ impl WriteTx {
             open.remove(batch.id)?;
         } else {
             open.insert(batch.id, ())?;
+        }
+        Ok(())
+    }
+
+    /// Removes a batch that is over, and that it applied a file.
+    pub fn remove_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.open(BATCHES)?.remove(batch.id)?;
+        self.open(BATCHES_OPEN)?.remove(batch.id)?;
+        if let BatchSource::File { digest, .. } = &batch.source {
+            let mut applied = self.open(FILES_APPLIED)?;
+            let by = applied.get(digest.as_str())?.map(|by| by.value());
+            if by == Some(batch.id) {
+                applied.remove(digest.as_str())?;
+            }
         }
         Ok(())
     }

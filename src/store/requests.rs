@@ -13,14 +13,14 @@ impl<S: Source> View<S> {
         self.get(REQUESTS, id)
     }
 
-    /// Returns every pending request, oldest first.
+    /// Returns every pending request, oldest first. Those that cannot be read are left out: nobody can decide them.
     pub fn pending_requests(&self) -> Result<Vec<QuotaRequest>, StoreError> {
         let numbers = self
             .open(REQUESTS_PENDING)?
             .iter()?
             .map(|row| row.map(|(id, _)| id.value()))
             .collect::<Result<Vec<u64>, _>>()?;
-        numbers.into_iter().filter_map(|id| self.request(id).transpose()).collect()
+        numbers.into_iter().filter_map(|id| self.get_or_skip(REQUESTS, id).transpose()).collect()
     }
 
     /// Returns the last `count` requests for a user, newest first.

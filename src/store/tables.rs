@@ -76,13 +76,18 @@ impl<K: Key + 'static, T: DeserializeOwned> Json<K, T> {
         match self.decode(bytes) {
             Ok(value) => Some(value),
             Err(error) => {
-                let mut named = SKIPPED.lock();
-                if named.len() < MAX_NAMED && named.insert(format!("{} {key:?}", self.name)) {
-                    tracing::error!(table = self.name, ?key, %error, "a row is left out");
-                }
+                name_once(self.name, key, &error);
                 None
             }
         }
+    }
+}
+
+/// Names in the log, once, what is left out because a row of `table` cannot be read.
+pub(super) fn name_once(table: &str, key: impl Debug, error: &StoreError) {
+    let mut named = SKIPPED.lock();
+    if named.len() < MAX_NAMED && named.insert(format!("{table} {key:?}")) {
+        tracing::error!(table, ?key, %error, "a row is left out");
     }
 }
 

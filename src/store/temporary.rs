@@ -27,7 +27,8 @@ impl<S: Source> View<S> {
         self.get(TEMPORARY, keys::of_numbered(user, seq))
     }
 
-    /// Returns up to `count` of the allocations that still run although their last day is before `today`.
+    /// Returns up to `count` of the allocations that still run although their last day is before `today`. Rows that cannot be
+    /// read are left out.
     pub fn overdue_temporaries(
         &self,
         today: Date,
@@ -38,8 +39,8 @@ impl<S: Source> View<S> {
             let (key, _) = row?;
             let (_, account, username, seq) = key.value();
             let user = keys::user((account, username));
-            let temporary = user.map(|user| self.temporary(&user, seq)).transpose()?;
-            found.extend(temporary.flatten());
+            let Some(user) = user else { continue };
+            found.extend(self.get_or_skip(TEMPORARY, keys::of_numbered(&user, seq))?);
             if found.len() >= count {
                 break;
             }

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::StoreError;
 use super::directory::Directory;
-use super::tables::{COUNTERS, Declared, Json, Visitor, visit_tables};
+use super::tables::{COUNTERS, Declared, Json, Visitor, name_once, visit_tables};
 
 /// One transaction's view of the tables, and the users as it sees them.
 pub struct View<S>(pub(super) S, pub(super) RefCell<Directory>);
@@ -70,6 +70,23 @@ impl<S: Source> View<S> {
         table: D,
     ) -> Result<S::Table<'_, D::Key, D::Value>, StoreError> {
         Ok(self.0.table(table.definition())?)
+    }
+
+    /// Lets a chore go on with others where a row about `whom` cannot be read: that is named in the log, once, and gives
+    /// `None`. Whoever makes `read` writes only after the last read.
+    pub fn or_left_out<T>(
+        &self,
+        whom: impl Debug,
+        read: Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        match read {
+            Ok(value) => Ok(Some(value)),
+            Err(error @ StoreError::Codec { table, .. }) => {
+                name_once(table, whom, &error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn get<'k, K: Key + 'static, T: DeserializeOwned>(

@@ -6,16 +6,18 @@ use super::Worker;
 use crate::app::batch_refusal::BatchRefusal;
 use crate::app::batches::{self, Decision, Looked, Prepared};
 use crate::app::outcome::ListPlace;
-use crate::app::people::OwnerNotice;
 use crate::app::{Refusal, SplitRefusal};
 use crate::domain::{
-    Act, Batch, BatchRow, BatchSource, BatchState, Deed, LedgerEntry, LeftOut, RowChange, Task,
+    Act, Batch, BatchKind, BatchRow, BatchSource, BatchState, Deed, LedgerEntry, LeftOut,
+    RowChange, Task,
 };
 use crate::outbox::Alerts;
 use crate::store::{StoreError, WriteTx};
 
 /// How many rows of a preview are stored in one transaction.
 const STORED_AT_ONCE: usize = 200;
+/// How many owners are told in one transaction.
+const OWNERS_AT_ONCE: usize = 20;
 /// The pause between two steps, in which clicks get their turn.
 const BREATH: Duration = Duration::from_millis(1);
 
@@ -186,7 +188,7 @@ impl Worker {
             let (alerts, now) = (self.parts.alerts.clone(), self.parts.clock.now());
             let (policies, of) = (self.parts.link_policies.clone(), std::sync::Arc::clone(&batch));
             let more = self.parts.store.writing(move |tx| {
-                batches::write_step(tx, &of, &policies, |entry| tell(tx, &alerts, entry, now))
+                batches::write_step(tx, &of, &policies, |entry| follow_up(tx, &alerts, entry, now))
             });
             if !more.await? {
                 break;
@@ -194,6 +196,7 @@ impl Worker {
             tokio::time::sleep(BREATH).await;
         }
         self.parts.wakers.policies.notify_one();
+        self.tell_owners(&batch).await?;
         let BatchState::Applying { at, confirmed_by, .. } = batch.state.clone() else {
             return Ok(());
         };
@@ -202,14 +205,49 @@ impl Worker {
     }
 }
 
-/// Tells the owner of a booking, and adds it to the user's alerts.
-fn tell(
+impl Worker {
+    /// Tells each owner what was booked for their users, in one message; some owners at a time.
+    async fn tell_owners(&self, batch: &Batch) -> Result<(), StoreError> {
+        let BatchState::Applying { at, .. } = batch.state else { return Ok(()) };
+        if batch.plan.as_ref().is_none_or(|plan| plan.kind != BatchKind::Quota) {
+            return Ok(());
+        }
+        let (id, by, alerts) = (batch.id, batch.by.clone(), self.parts.alerts.clone());
+        let booked = self.parts.store.reading(move |tx| {
+            if !alerts.settings_in_force(tx)?.notify_owners {
+                return Ok(Vec::new());
+            }
+            let told = tx.batch(id)?.and_then(|batch| batch.told);
+            let mut booked = batches::booked_by_owner(tx, &by, at)?;
+            booked.retain(|owner, _| told.as_ref().is_none_or(|told| owner > told));
+            Ok::<Vec<_>, StoreError>(booked.into_iter().collect())
+        });
+        for some in booked.await?.chunks(OWNERS_AT_ONCE) {
+            let (some, alerts) = (some.to_vec(), self.parts.alerts.clone());
+            let now = self.parts.clock.now();
+            let told = self.parts.store.writing(move |tx| {
+                for (owner, booked) in &some {
+                    alerts.tell_owner_of_all(tx, owner, booked, now)?;
+                }
+                if let Some(mut batch) = tx.batch(id)? {
+                    batch.told = some.last().map(|(owner, _)| owner.clone());
+                    tx.put_batch(&batch)?;
+                }
+                Ok::<_, StoreError>(())
+            });
+            told.await?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds a booking to the user's alerts.
+fn follow_up(
     tx: &WriteTx,
     alerts: &Alerts,
     entry: &LedgerEntry,
     now: jiff::Timestamp,
 ) -> Result<(), StoreError> {
-    alerts.tell_owner(tx, &entry.user, &OwnerNotice::Quota(entry.clone()), now)?;
     let deed = Deed::Allocated { amount: entry.amount };
     let step = Act { deed, by: entry.operator.clone(), at: now };
     alerts.follow_up(tx, &entry.user, &step, now)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Worker;
-use crate::app::{configure, users};
+use crate::app::{SplitRefusal, configure, users};
 use crate::cards::{CardContext, Toast, Tone};
 use crate::domain::{OpenId, Profile, Role, Task, UserKey};
 use crate::outbox::is_group;
@@ -38,9 +38,13 @@ impl Worker {
                 if written.is_ok() {
                     configure::record_profile(tx, &user, &profile, now)?;
                 }
-                if let Ok(Some(owner)) = &owner {
-                    configure::set_owner(tx, &user, owner, now)?;
-                }
+                let owner = match owner {
+                    Ok(Some(owner)) => configure::set_owner(tx, &user, &owner, now)
+                        .split_refusal()?
+                        .map_err(|refusal| cards.words().refusal(&refusal)),
+                    Ok(None) => Ok(()),
+                    Err(reason) => Err(reason),
+                };
                 let Some(record) = tx.user(&user)? else {
                     tx.finish_task(task.id)?;
                     return Ok(());

@@ -17,7 +17,7 @@ use crate::shared::cards::text_of;
 use crate::shared::configuration::NOWHERE;
 use crate::shared::environment::{Environment, GROUP, Options};
 use crate::shared::samples::{self, one_account, user_key};
-use crate::shared::text::phrase;
+use crate::shared::text::{fragment, phrase};
 use crate::stage::{seed, setting};
 
 /// How long anything may take before the test gives up: machines are slow.
@@ -206,6 +206,85 @@ async fn fifty_taps_by_five_people_with_kills_between_decide_once_and_everybody_
     done.sort();
     done.dedup();
     assert!(done.len() <= 1, "seed {seed}: two outcomes were promised: {done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_300_users_reaches_all_of_them_once_however_often_the_process_is_killed() {
+    const USERS: usize = 300;
+    let seed = seed();
+    let mut rng = StdRng::seed_from_u64(seed);
+    let [admin, owner] = [PEOPLE[0], OWNER];
+    let environment = environment(&[admin, owner]).await;
+    let configuration =
+        environment.configuration().set("feishu.admins", vec![admin]).set("monitor.enabled", false);
+    environment.home.configure(&configuration);
+    let users: Vec<String> = (0..USERS).map(|n| format!("main/user-{n:03}")).collect();
+    {
+        let (store, now) = (environment.home.store(), environment.clock.now());
+        environment.register_accounts(&store);
+        let keys: Vec<&str> = users.iter().map(String::as_str).collect();
+        samples::add_users(&store, &keys, now);
+        store
+            .write(|tx| {
+                for key in &keys {
+                    let mut user = tx.user(&user_key(key))?.unwrap();
+                    user.owner = Some(OpenId::new(owner).unwrap());
+                    tx.put_user(&user)?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+    }
+    let feishu = environment.feishu.clone();
+    let process = environment.serve("info");
+    let direct = feishu.direct_chat(admin);
+    assert_eq!(feishu.say(admin, &direct, "/users user-", false).await.status, Some(200));
+    until("the list", seed, || !showing(&feishu, &direct, &phrase("bulk.button")).is_empty()).await;
+    let card = showing(&feishu, &direct, &phrase("bulk.button"))[0].message_id.clone();
+    let open = feishu.find_button(&card, |value| value["action"] == "users.bulk").unwrap();
+    tap(&feishu, admin, &card, open).await;
+    let fields = serde_json::json!({"do": "allocate", "amount": "10", "note": "Q4"});
+    let fields = fields.as_object().unwrap();
+    let form = |value: &Value| value["action"] == "users.bulk";
+    until("the form", seed, || feishu.fill_form(&card, form, fields.clone()).is_ok()).await;
+    let filled = feishu.fill_form(&card, form, fields.clone()).unwrap();
+    tap(&feishu, admin, &card, filled).await;
+    let applies = |value: &Value| value["apply"] == true;
+    until("the preview", seed, || feishu.fill_form(&card, applies, Default::default()).is_ok())
+        .await;
+    let apply = feishu.fill_form(&card, applies, Default::default()).unwrap();
+    feishu.set_service_url(NOWHERE);
+    process.kill();
+
+    let tapped = {
+        let (feishu, card, admin) = (feishu.clone(), card.clone(), admin.to_owned());
+        tokio::spawn(async move { tap(&feishu, &admin, &card, apply).await })
+    };
+    let applied = phrase("batch.word_applied");
+    let is_applied = || text_of(&feishu.message(&card).unwrap()).contains(&applied);
+    let kills = setting("AIRGATE_KILLS", 240) / 16;
+    let process = storm(&environment, &mut rng, kills, is_applied).await;
+    tapped.await.unwrap();
+    until("the outcome on the card", seed, is_applied).await;
+    let told = feishu.direct_chat(owner);
+    let about_all = fragment("owner.quotas");
+    until("the owner to be told", seed, || !showing(&feishu, &told, &about_all).is_empty()).await;
+    process.terminate();
+    let told = showing(&feishu, &told, &about_all);
+    assert_eq!(told.len(), 1, "seed {seed}: one message to the owner");
+    assert!(text_of(&told[0]).contains(&USERS.to_string()), "seed {seed}: {}", text_of(&told[0]));
+    let store = environment.home.store();
+    for user in &users {
+        let key = user_key(user);
+        let (entries, quota) = store
+            .read(|tx| {
+                let (entries, _) = tx.ledger(&key, 10)?;
+                Ok::<_, StoreError>((entries.len(), tx.user(&key)?.unwrap().quota))
+            })
+            .unwrap();
+        let found = (entries, quota.to_string());
+        assert_eq!(found, (1, "¥10.00".to_owned()), "seed {seed}: {user}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::app::batch_refusal::BatchRefusal;
 use crate::app::people::PeopleRefusal;
 use crate::app::quota::{self, Allocation};
 use crate::app::{Error, Refusal, approvals, users};
 use crate::domain::approval::needs_second;
+use crate::domain::batch::MAX_SHARERS;
 use crate::domain::{
-    AccountId, ApprovalRules, BatchRow, Operator, ProjectName, RowChange, UserKey, UserStatus, Was,
-    temporary,
+    AccountId, ApprovalRules, BatchRow, Joining, Operator, ProjectName, RowChange, UserKey,
+    UserStatus, Was, temporary,
 };
 use crate::store::{Source, View};
 
@@ -21,6 +23,8 @@ pub struct Checked {
     pub was: Was,
     /// Whether a second administrator is needed.
     pub second: bool,
+    /// Whether it ends the limit of the user's quota.
+    pub runs_free: bool,
 }
 
 /// Checks the rows of a batch, one after the other.
@@ -30,12 +34,27 @@ pub struct Checker<'a> {
     now: Timestamp,
     /// Projects that earlier rows link, and the first user who gets each.
     linked: BTreeMap<(AccountId, ProjectName), UserKey>,
+    /// How many rows make a user divide a project.
+    dividing: BTreeMap<(AccountId, ProjectName), usize>,
 }
 
 impl<'a> Checker<'a> {
-    /// For rows that `by` enters.
-    pub fn new(rules: &'a ApprovalRules, by: &'a Operator, now: Timestamp) -> Self {
-        Self { rules, by, now, linked: BTreeMap::new() }
+    /// For these rows, which `by` enters.
+    pub fn new<'r>(
+        rules: &'a ApprovalRules,
+        by: &'a Operator,
+        rows: impl IntoIterator<Item = &'r BatchRow>,
+        now: Timestamp,
+    ) -> Self {
+        let mut dividing: BTreeMap<(AccountId, ProjectName), usize> = BTreeMap::new();
+        for row in rows {
+            if let RowChange::Link { project, joining: Some(Joining::Part), .. } = &row.change {
+                let place = (row.user.account.clone(), project.clone());
+                let count = dividing.entry(place).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        Self { rules, by, now, linked: BTreeMap::new(), dividing }
     }
 
     /// Checks a row. No two rows are about the same user or, where projects are linked, about the same project of a user.
@@ -54,7 +73,7 @@ impl<'a> Checker<'a> {
         if user.status == UserStatus::Gone && !may_be_gone {
             return Err(Refusal::UserGone(row.user.clone()).into());
         }
-        let mut second = false;
+        let (mut second, mut runs_free) = (false, false);
         let was = match &row.change {
             RowChange::Allocate { amount, note, until } => {
                 if let Some(day) = until {
@@ -69,6 +88,7 @@ impl<'a> Checker<'a> {
                     let lately = approvals::lately(tx, &row.user, self.by, self.now)?;
                     second = needs_second(self.rules, lately, *amount);
                 }
+                runs_free = user.would_run_free(*amount);
                 Was::Quota(user.quota)
             }
             RowChange::MonthLimit { .. } => Was::Limit(user.month_limit),
@@ -87,10 +107,16 @@ impl<'a> Checker<'a> {
                     let payers = payers.chain(earlier.cloned()).collect();
                     return Err(Refusal::ProjectTaken([(project.clone(), payers)].into()).into());
                 }
+                let dividing = self.dividing.get(&place).copied().unwrap_or_default();
+                let found = payers.len().saturating_add(dividing);
+                if dividing > 0 && found > MAX_SHARERS {
+                    let (project, most) = (project.clone(), MAX_SHARERS);
+                    return Err(BatchRefusal::TooManySharers { project, found, most }.into());
+                }
                 self.linked.entry(place).or_insert_with(|| row.user.clone());
                 Was::Payers(payers.len())
             }
         };
-        Ok(Checked { was, second })
+        Ok(Checked { was, second, runs_free })
     }
 }

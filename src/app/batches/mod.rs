@@ -20,7 +20,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::batch_refusal::BatchRefusal;
 use super::listing;
@@ -28,8 +28,8 @@ use super::outcome::ListPlace;
 use super::{Error, Refusal, SplitRefusal};
 use crate::domain::batch::{MAX_ROWS, SHOWN};
 use crate::domain::{
-    ApprovalRules, Batch, BatchError, BatchPlan, BatchRow, BatchSource, BatchState, LeftOut, Money,
-    OpenId, Operator, Report, RowChange, Settings, ShownRow, TaskKind, Was,
+    ApprovalRules, Batch, BatchError, BatchPlan, BatchRow, BatchSource, BatchState, LedgerEntry,
+    LeftOut, Money, OpenId, Operator, Report, RowChange, Settings, ShownRow, TaskKind, Was,
 };
 use crate::store::{Directory, Source, StoreError, View, WriteTx};
 
@@ -55,6 +55,7 @@ pub fn ask(
         state: BatchState::Preparing,
         plan: None,
         cards: report.into_iter().collect(),
+        told: None,
     };
     tx.put_batch(&batch)?;
     Ok(batch)
@@ -87,12 +88,13 @@ pub fn prepare<S: Source>(
     rows: Vec<BatchRow>,
     now: Timestamp,
 ) -> Result<Prepared, StoreError> {
-    let mut checker = Checker::new(rules, by, now);
+    let mut checker = Checker::new(rules, by, &rows, now);
     let (mut kept, mut refused, mut shown) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut total, mut second) = (Money::ZERO, 0_usize);
+    let (mut total, mut second, mut run_free) = (Money::ZERO, 0_usize, 0_usize);
     for (number, row) in rows.into_iter().enumerate() {
         match checker.check(tx, &row).split_refusal()? {
-            Ok(Checked { was, second: needs }) => {
+            Ok(Checked { was, second: needs, runs_free }) => {
+                run_free = run_free.saturating_add(usize::from(runs_free));
                 second = second.saturating_add(usize::from(needs));
                 if let RowChange::Allocate { amount, .. } = &row.change {
                     total += *amount;
@@ -110,6 +112,7 @@ pub fn prepare<S: Source>(
         rows: kept.len(),
         total,
         second,
+        run_free,
         shown,
         left_out: Vec::new(),
         left_out_count: refused.len(),
@@ -168,6 +171,26 @@ pub fn decide(
         BatchState::Refused { by: by.clone(), at: now }
     };
     let batch = Batch { state, ..batch };
+    tx.put_batch(&batch)?;
+    Ok(batch)
+}
+
+/// Ends a batch whose author is no administrator any more, in the place of a confirmation: nothing is applied, for this reason.
+///
+/// # Errors
+/// As [`decide`].
+pub fn void(
+    tx: &WriteTx,
+    id: u64,
+    reason: String,
+    by: &Operator,
+    now: Timestamp,
+) -> Result<Batch, Error> {
+    let batch = get(tx, id)?;
+    let Operator::Person { open_id, .. } = by else { return Err(BatchRefusal::Unknown.into()) };
+    batch.check_decision(open_id, now).map_err(|error| refusal(error, &batch, now))?;
+    let reasons = vec![LeftOut { what: batch.by.label().to_owned(), reason }];
+    let batch = Batch { state: BatchState::Stopped { at: now, reasons, count: 1 }, ..batch };
     tx.put_batch(&batch)?;
     Ok(batch)
 }
@@ -243,7 +266,7 @@ pub fn settle(
         return Ok(Decision::Stop(vec![(OF_ALL, BatchRefusal::Busy.into())]));
     }
     let users = tx.directory();
-    let mut checker = Checker::new(rules, &batch.by, now);
+    let mut checker = Checker::new(rules, &batch.by, rows.iter().map(|(_, row)| row), now);
     let (mut refused, mut second) = (looked.refused.clone(), looked.second);
     for (number, (_, row)) in rows.iter().enumerate() {
         let same = match (looked.users.get(&row.user), users.get(&row.user)) {
@@ -279,6 +302,31 @@ pub fn settle(
         Decision::Apply
     })
 }
+
+/// Returns what `by` booked at this time for users with an owner, by owner: what a batch has booked. Whoever made it is not among
+/// them: who does it sees it.
+pub fn booked_by_owner<S: Source>(
+    tx: &View<S>,
+    by: &Operator,
+    at: Timestamp,
+) -> Result<BTreeMap<OpenId, Vec<LedgerEntry>>, StoreError> {
+    let directory = tx.directory();
+    let mut booked: BTreeMap<OpenId, Vec<LedgerEntry>> = BTreeMap::new();
+    for (key, user) in directory.iter() {
+        let Some(owner) = user.owner.as_ref().filter(|owner| !by.is(owner)) else { continue };
+        let (entries, _) = tx.ledger(key, ENTRIES_SINCE)?;
+        let of_batch = |entry: &LedgerEntry| {
+            entry.at == at && entry.undoes.is_none() && entry.operator.same_as(by)
+        };
+        if let Some(entry) = entries.into_iter().find(of_batch) {
+            booked.entry(owner.clone()).or_default().push(entry);
+        }
+    }
+    Ok(booked)
+}
+
+/// How many entries may have been added to a user's ledger since a batch wrote its own, a moment ago.
+const ENTRIES_SINCE: usize = 20;
 
 /// Returns why a file is refused whose rows were applied within a day.
 pub fn applied_before<S: Source>(
@@ -337,8 +385,8 @@ pub fn task(batch: &Batch) -> TaskKind {
     TaskKind::Batch { batch: batch.id, downloads }
 }
 
-/// Lets every batch lapse that has waited too long, and removes rows of those that are over. Returns those that lapsed, and
-/// whether there may be more to remove.
+/// Lets every batch lapse that has waited too long, and removes rows of those that are over, and those that were over long ago.
+/// Returns those that lapsed, and whether there may be more to remove.
 pub fn lapse(tx: &WriteTx, now: Timestamp) -> Result<(Vec<Batch>, bool), StoreError> {
     let (mut lapsed, mut more) = (Vec::new(), false);
     for mut batch in tx.open_batches()? {
@@ -348,7 +396,8 @@ pub fn lapse(tx: &WriteTx, now: Timestamp) -> Result<(Vec<Batch>, bool), StoreEr
             lapsed.push(batch.clone());
         }
         if batch.state.is_final() {
-            let rows = tx.batch_rows(batch.id, 0, REMOVED_AT_ONCE)?;
+            let rows = tx.batch_rows(batch.id, 0, REMOVED_AT_ONCE);
+            let Some(rows) = tx.or_left_out(batch.id, rows)? else { continue };
             for (number, row) in &rows {
                 tx.remove_batch_row(batch.id, *number, row)?;
             }
@@ -356,8 +405,25 @@ pub fn lapse(tx: &WriteTx, now: Timestamp) -> Result<(Vec<Batch>, bool), StoreEr
             tx.put_batch(&batch)?;
         }
     }
+    let old = tx.batches_before(now - FORGOTTEN_AFTER, FORGOTTEN_AT_ONCE)?;
+    more |= old.len() == FORGOTTEN_AT_ONCE;
+    for batch in &old {
+        tx.remove_batch(batch)?;
+    }
     Ok((lapsed, more))
 }
+
+/// Returns whether [`lapse`] has something to do.
+pub fn is_over<S: Source>(tx: &View<S>, now: Timestamp) -> Result<bool, StoreError> {
+    let open = tx.open_batches()?;
+    Ok(open.iter().any(|it| it.lapses(now) || it.state.is_final())
+        || !tx.batches_before(now - FORGOTTEN_AFTER, 1)?.is_empty())
+}
+
+/// How long a batch that is over is kept: a card can be clicked for 14 days after it was sent (卡片 JSON 2.0 版本更新说明).
+const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(15 * 24);
+/// How many are forgotten in one transaction.
+const FORGOTTEN_AT_ONCE: usize = 20;
 
 /// How many rows are removed in one transaction: clicks must not wait for it.
 const REMOVED_AT_ONCE: usize = 200;

@@ -5,7 +5,7 @@ use redb::backends::InMemoryBackend;
 use super::*;
 use crate::app::projects::{self, NewLink};
 use crate::app::quota::{self, Allocation};
-use crate::domain::{LinkPolicies, User, UserKey, UserStatus};
+use crate::domain::{Joining, LinkPolicies, User, UserKey, UserStatus};
 use crate::store::Store;
 
 fn now() -> Timestamp {
@@ -148,4 +148,100 @@ fn while_links_are_written_nobody_else_is_linked() {
     store.write(|tx| tx.put_batch(&Batch { state, ..batch.clone() })).unwrap();
     // Now it is known who has it, and a choice is needed.
     assert!(matches!(add().unwrap_err(), Refusal::ProjectTaken(_)));
+}
+
+#[test]
+fn so_many_that_each_new_one_divides_a_project_again_for_all_are_refused() {
+    let store = store();
+    let share = |joining| RowChange::Link {
+        project: "team-a".parse().unwrap(),
+        since: "2026-11".parse().unwrap(),
+        joining: Some(joining),
+    };
+    let most = crate::domain::batch::MAX_SHARERS;
+    let names: Vec<String> = (0..=most).map(|at| format!("user-{at}")).collect();
+    store
+        .write(|tx| {
+            names.iter().try_for_each(|name| {
+                let status = UserStatus::Active;
+                tx.put_user(&User { status, ..User::new(user(name), now()) })
+            })
+        })
+        .unwrap();
+    let refused = |count: usize, joining| {
+        let rows = names.iter().take(count);
+        let rows = rows.map(|name| BatchRow { user: user(name), change: share(joining) });
+        let rules = ApprovalRules::default();
+        let rows: Vec<BatchRow> = rows.collect();
+        store.read(|tx| prepare(tx, &rules, &by(), rows.clone(), now())).unwrap().refused
+    };
+    assert_eq!(refused(most, Joining::Part), []);
+    assert_eq!(refused(most + 1, Joining::Whole), []);
+    // None of them, not all but the last.
+    let all = refused(most + 1, Joining::Part);
+    assert_eq!(all.len(), most + 1);
+    let (project, found) = ("team-a".parse().unwrap(), most + 1);
+    assert_eq!(all[0].1, BatchRefusal::TooManySharers { project, found, most }.into());
+    // Those who have it already count.
+    let (batch, looked) = checking(&store, &["alice"], &share(Joining::Part));
+    assert_eq!(settled(&store, &batch, &looked), Decision::Apply);
+    written(&store, &applying(&store, &batch));
+    assert_eq!(refused(most, Joining::Part).len(), most);
+}
+
+#[test]
+fn what_is_over_is_forgotten_after_15_days_with_the_file_it_applied() {
+    let store = store();
+    let file = |digest: &str, state: BatchState| {
+        store
+            .write(|tx| {
+                let source = BatchSource::File {
+                    message: "om_1".parse().unwrap(),
+                    key: "file_1".to_owned(),
+                    name: "a.csv".to_owned(),
+                    digest: digest.to_owned(),
+                };
+                let batch = ask(tx, source, &by(), None, now())?;
+                tx.put_batch(&Batch { state, ..batch.clone() })?;
+                tx.put_file_applied(digest, batch.id)?;
+                Ok::<_, StoreError>(batch.id)
+            })
+            .unwrap()
+    };
+    let (at, confirmed_by) = (now(), None);
+    // One that is stuck hides no other.
+    let applying = file("a", BatchState::Applying { at, confirmed_by: None });
+    let applied = file("b", BatchState::Applied { at, confirmed_by });
+    let lapse = |days: i64| {
+        let later = now() + SignedDuration::from_hours(24 * days);
+        let over = store.read(|tx| is_over(tx, later)).unwrap();
+        store.write(|tx| lapse(tx, later)).unwrap();
+        over
+    };
+    let known = |id| store.read(|tx| tx.batch(id)).unwrap().is_some();
+    let file_of = |digest: &str| store.read(|tx| tx.file_applied(digest)).unwrap();
+    assert!(!lapse(14));
+    assert!(known(applied) && file_of("b") == Some(applied));
+    assert!(lapse(15) || lapse(16));
+    assert!(!known(applied) && file_of("b").is_none());
+    assert!(known(applying) && file_of("a") == Some(applying));
+    assert!(!lapse(17), "nothing is left to do");
+}
+
+#[test]
+fn an_owner_who_was_looked_up_does_not_come_between_preview_and_row() {
+    let store = store();
+    let person = "ou_b".parse().unwrap();
+    let (batch, looked) = checking(&store, &["alice"], &RowChange::Owner { person });
+    assert_eq!(settled(&store, &batch, &looked), Decision::Apply);
+    let batch = applying(&store, &batch);
+    let other: OpenId = "ou_c".parse().unwrap();
+    let set = |name: &str| {
+        let set = |tx: &WriteTx| crate::app::configure::set_owner(tx, &user(name), &other, now());
+        store.write(set).split_refusal().unwrap()
+    };
+    assert_eq!(set("alice"), Err(BatchRefusal::Busy.into()));
+    assert_eq!(set("bob"), Ok(()));
+    written(&store, &batch);
+    assert_eq!(set("alice"), Ok(()));
 }

@@ -317,6 +317,16 @@ impl Change for BatchDecide {
     ) -> Result<ClickOutcome, Error> {
         let now = click.card_ctx.now;
         let by = handlers.operator(tx, &click.operator)?;
+        let author = batches::get(tx, self.batch)?.by;
+        if self.confirms && !handlers.is_admin(&author) {
+            let refusal = Refusal::from(BatchRefusal::AuthorLeft(author));
+            let reason = handlers.cards.words().refusal(&refusal);
+            let batch = batches::void(tx, self.batch, reason, &by, now)?;
+            handlers.alerts.refresh_batch(tx, &batch, now)?;
+            let card = card_of(handlers, tx, batch, &click.with_empty_form())?;
+            let outcome = ClickOutcome { refused: true, ..ClickOutcome::card(card) };
+            return Ok(outcome.with_toast(&handlers.cards, &Toast::Refused(refusal)));
+        }
         let batch = batches::decide(tx, self.batch, self.confirms, &by, now)?;
         handlers.alerts.refresh_batch(tx, &batch, now)?;
         if self.confirms {

@@ -10,7 +10,7 @@ use super::fields::Fields;
 use crate::app::approvals::{NewQuota, Outcome};
 use crate::app::outcome::QuotaView;
 use crate::app::people::{OwnerNotice, PeopleRefusal};
-use crate::app::quota::{Allocation, LargeAmount};
+use crate::app::quota::{Allocation, AskedBack};
 use crate::app::{Error, Refusal, approvals, quota, undo};
 use crate::bot::handlers::Handlers;
 use crate::cards::{Card, CardContext, Toast, Typed};
@@ -63,7 +63,7 @@ pub struct Allocate {
     pub note: String,
     /// As typed or picked; empty if it is for good.
     pub until: String,
-    /// Whether a large amount was asked back about.
+    /// Whether it was asked back about.
     pub sure: bool,
 }
 
@@ -89,7 +89,7 @@ impl Action for Allocate {
         ctx: &CardContext,
     ) -> Result<Card, Error> {
         match self.question(tx)? {
-            Some(large) => Ok(handlers.cards.large_amount(&large, &self.typed(), ctx)),
+            Some(asked) => Ok(handlers.cards.ask_back(&asked, &self.typed(), ctx)),
             None => quota_card(handlers, tx, &self.user, ctx),
         }
     }
@@ -97,7 +97,7 @@ impl Action for Allocate {
 
 impl Allocate {
     /// What is asked back before it is booked.
-    fn question<S: Source>(&self, tx: &View<S>) -> Result<Option<LargeAmount>, Error> {
+    fn question<S: Source>(&self, tx: &View<S>) -> Result<Option<AskedBack>, Error> {
         question(tx, &self.user, &self.amount, self.typed(), self.sure)
     }
 
@@ -112,12 +112,10 @@ fn question<S: Source>(
     amount: &str,
     typed: Typed<'_>,
     sure: bool,
-) -> Result<Option<LargeAmount>, Error> {
+) -> Result<Option<AskedBack>, Error> {
     // What would be refused is refused at once.
     match Money::parse_input(amount) {
-        Ok(amount) if !sure && check_note(typed.note).is_ok() => {
-            quota::large_amount(tx, user, amount)
-        }
+        Ok(amount) if !sure && check_note(typed.note).is_ok() => quota::asks_back(tx, user, amount),
         _ => Ok(None),
     }
 }
@@ -132,8 +130,8 @@ impl Change for Allocate {
         let amount = Money::parse_input(&self.amount).map_err(Refusal::from)?;
         let ctx = click.with_empty_form();
         let until = temporary::last_day(&self.until, ctx.now).map_err(PeopleRefusal::LastDay)?;
-        if let Some(large) = self.question(tx)? {
-            let card = handlers.cards.large_amount(&large, &self.typed(), &ctx);
+        if let Some(asked) = self.question(tx)? {
+            let card = handlers.cards.ask_back(&asked, &self.typed(), &ctx);
             return Ok(ClickOutcome::card(card));
         }
         let wanted = Wanted { user: &self.user, amount, note: &self.note, until };
@@ -182,7 +180,7 @@ pub fn allocate(
     ctx: &CardContext,
 ) -> Result<Allocated, Error> {
     let settings = handlers.settings(tx)?;
-    let by = handlers.operator(tx, by)?;
+    let (by, before) = (handlers.operator(tx, by)?, tx.user(wanted.user)?);
     let (outcome, quota) = approvals::allocate_on_card(tx, &settings, &wanted.by(&by), ctx.now)?;
     let toast = match outcome {
         Outcome::Booked(entry) => {
@@ -200,7 +198,7 @@ pub fn allocate(
             Toast::SecondNeeded { amount: wanted.amount }
         }
     };
-    let said = handlers.said(tx, wanted.user, None, ctx)?;
+    let said = handlers.said(tx, wanted.user, before.as_ref(), ctx)?;
     Ok(Allocated { quota, toast, said })
 }
 
@@ -227,7 +225,7 @@ pub struct AllocateEnable {
     pub note: String,
     /// As typed or picked; empty if it is for good.
     pub until: String,
-    /// Whether it is an amount on offer, or a large amount was asked back about.
+    /// Whether it is an amount on offer, or was asked back about.
     pub sure: bool,
 }
 
@@ -252,7 +250,7 @@ impl Action for AllocateEnable {
         ctx: &CardContext,
     ) -> Result<Card, Error> {
         match question(tx, &self.user, &self.amount, self.typed(), self.sure)? {
-            Some(large) => Ok(handlers.cards.large_amount(&large, &self.typed(), ctx)),
+            Some(asked) => Ok(handlers.cards.ask_back(&asked, &self.typed(), ctx)),
             None => quota_card(handlers, tx, &self.user, ctx),
         }
     }
@@ -274,8 +272,8 @@ impl Change for AllocateEnable {
         let amount = Money::parse_input(&self.amount).map_err(Refusal::from)?;
         let ctx = click.with_empty_form();
         let until = temporary::last_day(&self.until, ctx.now).map_err(PeopleRefusal::LastDay)?;
-        if let Some(large) = question(tx, &self.user, &self.amount, self.typed(), self.sure)? {
-            let card = handlers.cards.large_amount(&large, &self.typed(), &ctx);
+        if let Some(asked) = question(tx, &self.user, &self.amount, self.typed(), self.sure)? {
+            let card = handlers.cards.ask_back(&asked, &self.typed(), &ctx);
             return Ok(ClickOutcome::card(card));
         }
         let by = handlers.operator(tx, &click.operator)?;
@@ -338,6 +336,7 @@ impl Change for QuotaUndo {
     ) -> Result<ClickOutcome, Error> {
         let (ctx, settings) = (click.with_empty_form(), handlers.settings(tx)?);
         let by = handlers.operator(tx, &click.operator)?;
+        let before = tx.user(&self.user)?;
         let done = undo::undo(tx, &settings, &self.user, self.entry, &by, ctx.now)?;
         let notice = OwnerNotice::Quota(done.entry.clone());
         match &done.of.parties.requested_by {
@@ -350,7 +349,7 @@ impl Change for QuotaUndo {
         let deed = Deed::Undone { amount: done.of.amount };
         let step = Act { deed, by, at: ctx.now };
         handlers.alerts.follow_up(tx, &self.user, &step, ctx.now)?;
-        let said = handlers.said(tx, &self.user, None, &ctx)?;
+        let said = handlers.said(tx, &self.user, before.as_ref(), &ctx)?;
         let toast = Toast::QuotaUndone {
             amount: done.of.amount,
             total: done.entry.total_after,

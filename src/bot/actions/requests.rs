@@ -332,8 +332,20 @@ impl Change for ApprovalDecide {
     ) -> Result<ClickOutcome, Error> {
         let now = click.card_ctx.now;
         let by = handlers.operator(tx, &click.operator)?;
-        let done = approvals::decide(tx, self.approval, self.confirms, &by, now)?;
         let alerts = &handlers.alerts;
+        let author = tx.approval(self.approval)?.map(|approval| approval.by);
+        if let Some(author) = author.filter(|author| self.confirms && !handlers.is_admin(author)) {
+            let done = approvals::void(tx, self.approval, &by, now)?;
+            alerts.refresh_approval(tx, &done.approval, now)?;
+            if let Some(request) = &done.request {
+                alerts.refresh_request(tx, request, now)?;
+            }
+            let card = approval_card(handlers, tx, self.approval, &click.with_empty_form())?;
+            let toast = Toast::Refused(PeopleRefusal::AuthorLeft(author).into());
+            let outcome = ClickOutcome { refused: true, ..ClickOutcome::card(card) };
+            return Ok(outcome.with_toast(&handlers.cards, &toast));
+        }
+        let done = approvals::decide(tx, self.approval, self.confirms, &by, now)?;
         alerts.refresh_approval(tx, &done.approval, now)?;
         if let Some(entry) = &done.entry {
             add_to_alerts(handlers, tx, entry, now)?;

@@ -205,11 +205,11 @@ impl Handlers {
             Change::Allocate { whom, amount, note } => {
                 let user = meant(tx, whom)?.key;
                 let by = &requester.person;
-                if let Some(large) = quota::large_amount(tx, &user, *amount)?
+                if let Some(asked) = quota::asks_back(tx, &user, *amount)?
                     && check_note(note).is_ok()
                 {
                     let typed = Typed { note, until: "", with_access: false };
-                    return Ok(Reply::card(self.cards.large_amount(&large, &typed, &ctx)));
+                    return Ok(Reply::card(self.cards.ask_back(&asked, &typed, &ctx)));
                 }
                 let wanted = Wanted { user: &user, amount: *amount, note, until: None };
                 let done = allocate(self, tx, &wanted, by, &ctx)?;

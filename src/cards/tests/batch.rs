@@ -43,6 +43,7 @@ fn plan(size: Size, change: &RowChange, was: &Was) -> BatchPlan {
         } else {
             Default::default()
         },
+        run_free: 0,
         second: usize::from(change.kind() == BatchKind::Quota),
         shown: (0..count(size)).map(row).collect(),
         left_out_count: if size == Size::Small { 0 } else { 700 },
@@ -51,8 +52,16 @@ fn plan(size: Size, change: &RowChange, was: &Was) -> BatchPlan {
 }
 
 fn batch(size: Size, source: BatchSource, plan: Option<BatchPlan>, state: BatchState) -> BatchView {
-    let batch =
-        Batch { id: 12, source, by: person(size), at: ago(5), state, plan, cards: Vec::new() };
+    let batch = Batch {
+        id: 12,
+        source,
+        by: person(size),
+        at: ago(5),
+        state,
+        plan,
+        cards: Vec::new(),
+        told: None,
+    };
     BatchView { batch, people: Default::default() }
 }
 
@@ -168,4 +177,32 @@ pub(super) fn all(cards: &Cards, ctx: &CardContext, size: Size) -> Vec<Sample> {
     ];
     out.extend(views.map(|(name, view)| sample(name, cards.batch(&view, ctx))));
     out
+}
+
+/// Deductions after which nothing is allocated to some.
+pub(super) fn ending_limits(cards: &Cards, ctx: &CardContext, size: Size) -> Vec<Sample> {
+    let amount = amount(size, "1000");
+    let take = RowChange::Allocate { amount: -amount, note: String::new(), until: None };
+    let sample = |name: &str, state| {
+        let plan = BatchPlan { run_free: 2, ..plan(size, &take, &Was::Quota(amount)) };
+        let card = cards.batch(&batch(size, list(&take), Some(plan), state), ctx);
+        Sample { name: name.to_owned(), card, via: Via::Send }
+    };
+    let (at, confirmed_by) = (ago(1), None);
+    vec![
+        sample("batch_frees", BatchState::Previewed { at }),
+        sample("batch_freed", BatchState::Applied { at, confirmed_by }),
+        Sample {
+            name: "notice_of_many".to_owned(),
+            card: cards.notice_of_many(&booked(size)).1,
+            via: Via::Send,
+        },
+    ]
+}
+
+/// What a batch booked for an owner's users.
+fn booked(size: Size) -> Vec<crate::domain::LedgerEntry> {
+    let entry = samples::quota(size).entries.remove(0);
+    let users = (0..if size == Size::Small { 3 } else { 300 }).map(|n| key(size, n % SHOWN));
+    users.map(|user| crate::domain::LedgerEntry { user, ..entry.clone() }).collect()
 }

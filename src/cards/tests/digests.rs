@@ -92,6 +92,7 @@ fn standing(size: Size) -> Standing {
         runs_out: (0..count).map(runs_out).collect(),
         without_owner: lacking(count),
         without_quota: lacking(count),
+        without_project: lacking(count),
     }
 }
 

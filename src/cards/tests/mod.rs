@@ -209,6 +209,8 @@ fn all(cards: &Cards, role: Role, size: Size) -> Vec<Sample> {
         let card = cards.billing_by_project(&view, &projects, &ctx);
         out.push(Sample { name: name.to_owned(), card, via: Via::Send });
     }
+    out.extend(asking::ending_limits(cards, &ctx, size));
+    out.extend(batch::ending_limits(cards, &ctx, size));
     out
 }
 
@@ -511,4 +513,6 @@ fn a_random_op_is_new_each_time_and_an_op_id() {
         value.as_str().unwrap().parse::<crate::domain::OpId>().unwrap()
     };
     assert_ne!(op(), op());
+    let rendered = samples::now().as_millisecond();
+    assert_eq!(op().rendered_at().unwrap().as_millisecond(), rendered);
 }

@@ -118,7 +118,7 @@ pub fn user(size: Size, i: usize) -> User {
 }
 
 pub fn condition(user: &User) -> Condition {
-    Condition::of_user(user, None, Switch::On, &Thresholds::default())
+    Condition::of_user(user, None, Switch::On, true, &Thresholds::default())
 }
 
 pub(super) fn project(size: Size, i: usize) -> ProjectName {

@@ -66,7 +66,7 @@ impl EndWhatIsOver {
                 }
                 Ok(!tx.overdue_temporaries(today, 1)?.is_empty()
                     || tx.waiting_approvals()?.iter().any(|approval| approval.lapses(now))
-                    || tx.open_batches()?.iter().any(|it| it.lapses(now) || it.state.is_final()))
+                    || batches::is_over(tx, now)?)
             })
             .await
     }
@@ -85,8 +85,9 @@ fn end_in(
         let user = entry.user.clone();
         let deed = Deed::Allocated { amount: entry.amount };
         let step = Act { deed, by: entry.operator.clone(), at: now };
-        alerts.tell_owner(tx, &user, &OwnerNotice::Quota(entry), now)?;
-        alerts.follow_up(tx, &user, &step, now)?;
+        let told = alerts.tell_owner(tx, &user, &OwnerNotice::Quota(entry), now);
+        tx.or_left_out(&user, told)?;
+        tx.or_left_out(&user, alerts.follow_up(tx, &user, &step, now))?;
     }
     for lapsed in approvals::lapse(tx, now)? {
         count = count.saturating_add(1);

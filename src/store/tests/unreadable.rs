@@ -9,7 +9,9 @@ use crate::domain::{
     AccessCause, AccessGoal, Dispatch, MonitorState, OpenId, PendingAccess, TaskKind,
 };
 use crate::store::tables::{
-    ACCESS_PENDING, BALANCES, CARDS_DUE, CHATS, FAILED, META, OUTBOX, PEOPLE, SECRETS, TASKS,
+    ACCESS_PENDING, APPROVALS, APPROVALS_WAITING, BALANCES, BATCHES, BATCHES_OPEN, CARDS_DUE,
+    CHATS, FAILED, LEDGER, META, OUTBOX, PEOPLE, REQUESTS, REQUESTS_PENDING, SECRETS, TASKS,
+    TEMPORARY, USERS,
 };
 use crate::store::{AccountSecrets, NewMessage};
 use crate::volcengine::{Client, ClientConfig};
@@ -124,4 +126,64 @@ fn a_change_of_cards_that_cannot_be_read_hides_no_other() {
     });
     let due = store.read(|tx| tx.cards_due(1)).unwrap();
     assert_eq!(due.iter().map(|(user, _)| user.to_string()).collect::<Vec<_>>(), ["main/bob"]);
+}
+
+/// Temporary quota of one user whose row, ledger or allocation cannot be read stays; that of the others ends.
+#[test]
+fn temporary_quota_ends_for_the_others_if_a_row_of_one_cannot_be_read() {
+    use crate::app::temporary::book_back;
+    use crate::domain::{Temporary, TemporaryState};
+    let day: jiff::civil::Date = "2026-11-01".parse().unwrap();
+    let store = in_memory();
+    // More than are ended at once come first by name, and none of them can be read.
+    let broken: Vec<String> = (0..60).map(|at| format!("main/a{at:02}")).collect();
+    for key in broken.iter().map(String::as_str).chain(["main/bob", "main/carl", "main/dora"]) {
+        add_user(&store, key);
+        let amount = money("30");
+        store.write(|tx| allocate(tx, &user(key), amount, "", now())).unwrap();
+        write(&store, |tx| {
+            let (user, state) = (user(key), TemporaryState::Running);
+            tx.put_temporary(&Temporary { user, seq: 1, amount, last_day: day, state })
+        });
+    }
+    write(&store, |tx| {
+        for key in &broken {
+            tx.put(USERS.holding(), ("main", &key[5..]), &json!({"key": 7}))?;
+        }
+        tx.put(TEMPORARY.holding(), ("main", "bob", 1), &Value::Null)?;
+        tx.put(LEDGER.holding(), ("main", "carl", 1), &Value::Null)
+    });
+    let end = || store.write(|tx| book_back(tx, |_| String::new(), now())).unwrap();
+    let (ended, more) = end();
+    let users: Vec<String> = ended.iter().map(|it| it.temporary.user.to_string()).collect();
+    assert_eq!((users, more), (vec!["main/dora".to_owned()], false));
+    let quota = |key: &str| store.read(|tx| tx.user(&user(key))).unwrap().unwrap().quota;
+    assert_eq!((quota("main/dora"), quota("main/carl")), (money("0"), money("30")));
+    assert_eq!(end().0.len(), 0, "those that stay are tried again, and harm nobody");
+}
+
+#[test]
+fn what_waits_for_a_decision_is_listed_without_what_cannot_be_read() {
+    let store = in_memory();
+    write(&store, |tx| {
+        for number in [1, 2] {
+            tx.put(REQUESTS.holding(), number, &Value::Null)?;
+            tx.put(APPROVALS.holding(), number, &Value::Null)?;
+            tx.put(BATCHES.holding(), number, &Value::Null)?;
+            tx.open(REQUESTS_PENDING)?.insert(number, ())?;
+            tx.open(APPROVALS_WAITING)?.insert(number, ())?;
+            tx.open(BATCHES_OPEN)?.insert(number, ())?;
+        }
+        Ok(())
+    });
+    store
+        .read(|tx| {
+            assert!(tx.pending_requests()?.is_empty());
+            assert!(tx.waiting_approvals()?.is_empty());
+            assert!(tx.open_batches()?.is_empty());
+            // The sum of a day counts what waits: what cannot be read is not nothing.
+            assert!(tx.waiting_approvals_of(&user("main/alice")).is_err());
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
 }

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::bed;
-use crate::bed::{ADMIN, Bed, fragment, labs, one_account, text, text_of};
+use crate::bed::{ADMIN, Bed, fragment, labs, one_account, text, text_of, toast_of};
 
 fn rename(world: &mut World, from: &str, to: &str) {
     let main = world.account_mut("main").unwrap();
@@ -150,4 +150,62 @@ async fn a_pair_that_was_stored_unchecked_changes_no_user_of_the_account() {
     assert_eq!(bed.user("main/alice").status, UserStatus::Active);
     let users = bed.store.read(|tx| tx.users_of(&main)).unwrap();
     assert_eq!(users.len(), 1, "{users:?}");
+}
+
+/// What the first control of a card sends that requests this action.
+fn sent_by(bed: &Bed, card: &str, action: &str) -> serde_json::Value {
+    let wanted = |value: &serde_json::Value| value["action"] == action && value["op"].is_string();
+    bed.values(card).into_iter().find(wanted).expect("the control is there")
+}
+
+/// A card that lies in a chat while its user's name goes to somebody else. The last user and quota cards of a chat follow their
+/// user to the new name; others, and what was pressed before they did, do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_button_does_nothing_to_a_user_who_got_the_name_since() {
+    let bed = bed().await;
+    bed.allocate("main/alice", "800");
+    let card = bed.ask(ADMIN, "/quota main/alice").await.message_id;
+    let confirm = bed.ask(ADMIN, "/disable main/alice").await.message_id;
+    let (offer, cut) =
+        (sent_by(&bed, &card, "quota.allocate"), sent_by(&bed, &confirm, "user.disable"));
+    // Deleted and made again in the cloud.
+    bed.cloud.update(|world| {
+        world.account_mut("main").unwrap().add_user("alice");
+    });
+    bed.sync().await;
+    bed.settled().await;
+    let told = text("refusal.card_older_than_user", &[("user", &"main/alice")]);
+    let typed = || Some(json!({"amount": "500", "note": "给旧的"}));
+    for (card, value, form) in
+        [(&card, &offer, None), (&card, &offer, typed()), (&confirm, &cut, None)]
+    {
+        let done = bed.forged(ADMIN, card, value.clone(), form).await;
+        assert!(toast_of(&done).contains(&told), "{value}: {done:?}");
+        let shown = bed.texts(card);
+        let says = fragment("refusal.card_older_than_user");
+        assert!(shown.contains(&says) && !shown.contains("给旧的"), "{shown}");
+    }
+    bed.settled().await;
+    assert_eq!((bed.quota("main/alice").as_str(), bed.ledger_entries("main/alice")), ("¥0.00", 0));
+    assert!(!bed.is_cut_off("alice"));
+    // A card from since then works.
+    let card = bed.ask(ADMIN, "/quota main/alice").await.message_id;
+    bed.submit(ADMIN, &card, "quota.allocate", json!({"amount": "5"})).await;
+    assert_eq!(bed.quota("main/alice"), "¥5.00");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_button_does_nothing_to_a_user_who_was_renamed_to_that_name() {
+    let bed = bed().await;
+    let card = bed.ask(ADMIN, "/quota main/alice").await.message_id;
+    let offer = sent_by(&bed, &card, "quota.allocate");
+    bed.cloud.update(|world| {
+        world.account_mut("main").unwrap().users.remove("alice");
+        rename(world, "bob", "alice");
+    });
+    bed.sync().await;
+    let done = bed.forged(ADMIN, &card, offer, Some(json!({"amount": "5"}))).await;
+    let told = text("refusal.card_older_than_user", &[("user", &"main/alice")]);
+    assert!(toast_of(&done).contains(&told), "{done:?}");
+    assert_eq!(bed.quota("main/alice"), "¥0.00");
 }

@@ -153,11 +153,13 @@ pub fn batch() -> Batch {
             rows: 1,
             total: money("5"),
             second: 0,
+            run_free: 0,
             shown: vec![shown],
             left_out: vec![LeftOut { what: "2".to_owned(), reason: "为空".to_owned() }],
             left_out_count: 1,
         }),
         cards: vec![report()],
+        told: None,
     }
 }
 

@@ -339,3 +339,66 @@ async fn what_is_not_a_change_is_refused_and_the_form_keeps_what_was_typed() {
     assert_eq!(bed.field(&card, "amount"), "1,00");
     assert_eq!(bed.field(&card, "project_name"), "team-a");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_counts_those_whom_no_quota_limits_afterwards() {
+    let bed = bed().await;
+    bed.allocate("main/alice", "100");
+    bed.allocate("main/bob", "150");
+    let card = preview(&bed, ADMIN, "", json!({"do": "allocate", "amount": "-100"})).await;
+    let before = text("batch.run_free", &[("count", &1)]);
+    assert!(text_of(&card).contains(&before), "{}", text_of(&card));
+    applied(&bed, ADMIN, &card.message_id).await;
+    bed.settled().await;
+    let after = text("batch.run_free_now", &[("count", &1)]);
+    let read = bed.texts(&card.message_id);
+    assert!(read.contains(&after) && !read.contains(&before), "{read}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_former_administrator_made_is_void_when_somebody_confirms_it() {
+    let mut bed = Bed::with(small_cloud(), &[("APPROVAL__SECOND_FROM", "1000")]).await;
+    bed.sync().await;
+    let fields = json!({"do": "allocate", "amount": "1000"});
+    let card = preview(&bed, ADMIN, "", fields).await;
+    applied(&bed, ADMIN, &card.message_id).await;
+    bed.settled().await;
+    let asked = bed.by_the_bot(GROUP).pop().unwrap().message_id;
+    bed.stop().await;
+    bed.config.feishu.admins.retain(|person| person.as_str() != ADMIN);
+    bed.start_service().await;
+    let confirm = json!({"action": "batch.decide", "decision": "confirm"});
+    let done = bed.press(ADMIN_2, &asked, confirm).await;
+    assert!(toast_of(&done).starts_with("error: "), "{done:?}");
+    assert!(toast_of(&done).contains(&fragment("batch.author_left")), "{done:?}");
+    bed.settled().await;
+    assert!(matches!(state(&bed, 1), BatchState::Stopped { .. }), "{:?}", state(&bed, 1));
+    assert_eq!(bed.ledger_entries("main/alice"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_of_many_users_gets_one_message_about_all_of_them() {
+    let bed = bed().await;
+    for user in ["main/alice", "main/bob"] {
+        bed.change(user, |user| user.owner = Some(OpenId::new(VIEWER).unwrap()));
+    }
+    let owner = bed.feishu.direct_chat(VIEWER);
+    bed.settled().await;
+    let before = bed.by_the_bot(&owner).len();
+    let fields = json!({"do": "allocate", "amount": "50", "note": "Q4"});
+    let card = preview(&bed, ADMIN, "", fields).await;
+    applied(&bed, ADMIN, &card.message_id).await;
+    bed.settled().await;
+    let told = bed.by_the_bot(&owner).split_off(before);
+    assert_eq!(told.len(), 1, "{:#?}", told.iter().map(text_of).collect::<Vec<_>>());
+    let read = text_of(&told[0]);
+    for shown in ["alice", "bob", "+¥50.00", "Q4", &text("owner.quotas", &[("count", &2)])] {
+        assert!(read.contains(shown), "{shown} is not in\n{read}");
+    }
+    // Who does it sees it.
+    let card = preview(&bed, ADMIN, "bob", json!({"do": "allocate", "amount": "7"})).await;
+    bed.change("main/bob", |user| user.owner = Some(OpenId::new(ADMIN).unwrap()));
+    applied(&bed, ADMIN, &card.message_id).await;
+    bed.settled().await;
+    assert_eq!(bed.by_the_bot(&owner).len(), before + 1);
+}

@@ -119,10 +119,11 @@ async fn a_command_with_an_amount_far_above_the_usual_is_asked_back_about() {
     assert_eq!(bed.quota("main/bob"), "¥800.00");
     bed.press(ADMIN, &reply, json!({"action": "quota.allocate"})).await;
     assert_eq!(bed.quota("main/bob"), "¥10,800.00");
-    // Deducting is not asked about, nor is what is as usual now.
-    says(&bed, ADMIN, "/quota bob -10800", &[]).await;
+    // Deducting is not asked about while something is left, nor is what is as usual now.
+    says(&bed, ADMIN, "/quota bob -10799", &[]).await;
+    assert_eq!(bed.quota("main/bob"), "¥1.00");
     says(&bed, ADMIN, "/quota bob 100000", &[]).await;
-    assert_eq!(bed.quota("main/bob"), "¥100,000.00");
+    assert_eq!(bed.quota("main/bob"), "¥100,001.00");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,4 +135,44 @@ async fn a_large_amount_can_be_corrected_instead() {
     bed.press(ADMIN, &card, json!({"action": "quota.open"})).await;
     bed.submit(ADMIN, &card, "quota.allocate", json!({"amount": "5000"})).await;
     assert_eq!(bed.quota("main/alice"), "¥7,000.00");
+}
+
+/// Nothing allocated means never disabled: whoever takes a quota away is told so before and after, by form and by command.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deduction_that_ends_the_limit_is_asked_back_about_and_says_so_afterwards() {
+    let bed = bed().await;
+    bed.allocate("main/alice", "800");
+    bed.allocate("main/bob", "500");
+    let card = bed.ask(ADMIN, "/quota alice").await.message_id;
+    let form = json!({"amount": "-800", "note": "收回"});
+    bed.submit(ADMIN, &card, "quota.allocate", form).await;
+    assert_eq!(bed.quota("main/alice"), "¥800.00", "it is asked back about first");
+    let asked = bed.texts(&card);
+    for wanted in [phrase("large.frees"), "收回".to_owned()] {
+        assert!(asked.contains(&wanted), "{wanted} is not in\n{asked}");
+    }
+    // It offers what the person may have meant.
+    let cut = |value: &serde_json::Value| value["action"] == "access.ask" && value["goal"] == "cut";
+    assert!(bed.values(&card).iter().any(cut));
+    let done = bed.press(ADMIN, &card, json!({"action": "quota.allocate"})).await;
+    assert!(toast_of(&done).starts_with("warning: "), "{done:?}");
+    assert_eq!(bed.quota("main/alice"), "¥0.00");
+    let unlimited = text("consequence.runs_free", &[("state", &phrase("usage.unallocated"))]);
+    assert!(bed.texts(&card).contains(&unlimited), "{}", bed.texts(&card));
+
+    let reply = bed.ask(ADMIN, "/quota bob -500").await.message_id;
+    assert!(bed.texts(&reply).contains(&phrase("large.frees")), "{}", bed.texts(&reply));
+    assert_eq!(bed.quota("main/bob"), "¥500.00");
+    bed.press(ADMIN, &reply, json!({"action": "quota.allocate"})).await;
+    assert_eq!(bed.quota("main/bob"), "¥0.00");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undoing_the_first_allocation_says_that_nothing_limits_the_user_any_more() {
+    let bed = bed().await;
+    let card = bed.ask(ADMIN, "/quota alice 800").await.message_id;
+    bed.press(ADMIN, &card, json!({"action": "quota.undo"})).await;
+    assert_eq!(bed.quota("main/alice"), "¥0.00");
+    let unlimited = text("consequence.runs_free", &[("state", &phrase("usage.unallocated"))]);
+    assert!(bed.texts(&card).contains(&unlimited), "{}", bed.texts(&card));
 }

@@ -5,8 +5,8 @@ use airgate::sandbox::feishu::{Fault, FaultRule};
 use airgate::store::NewMessage;
 use serde_json::json;
 
-use super::small_cloud;
-use crate::bed::{ADMIN, Bed};
+use super::{bed, small_cloud};
+use crate::bed::{ADMIN, Bed, GROUP, VIEWER, phrase, text_of, toast_of, user_key};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_click_that_only_reads_writes_nothing() {
@@ -65,4 +65,43 @@ async fn a_click_that_reads_renews_an_older_update_of_its_message_only() {
     bed.press(ADMIN, &shown, json!({"action": "quota.open"})).await;
     assert!(card().contains("main/alice"));
     bed.feishu.faults().clear();
+}
+
+/// A card in a group is everybody's: who may not change anything does not take the buttons away from who may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewers_press_in_a_group_leaves_administrators_their_buttons() {
+    let bed = bed().await;
+    let has =
+        |card: &str, action: &str| bed.values(card).iter().any(|value| value["action"] == action);
+    let card = bed.ask_in(ADMIN, GROUP, "/user alice", true).await.message_id;
+    bed.press(VIEWER, &card, json!({"action": "projects.open"})).await;
+    assert!(has(&card, "project.add"), "{}", bed.texts(&card));
+    // What a button does is checked by who presses it.
+    let fields = json!({"project": ["team-a"]});
+    let refused = bed.submit(VIEWER, &card, "project.add", fields.clone()).await;
+    assert!(toast_of(&refused).starts_with("error: "), "{refused:?}");
+    bed.submit(ADMIN, &card, "project.add", fields).await;
+    let links = bed.store.read(|tx| tx.links_of(&user_key("main/alice"))).unwrap();
+    assert_eq!(links.len(), 1);
+    // In a viewer's own chat there are none.
+    let own = bed.ask(VIEWER, "/user alice").await.message_id;
+    bed.press(VIEWER, &own, json!({"action": "projects.open"})).await;
+    assert!(!has(&own, "project.add"), "{}", bed.texts(&own));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_without_a_monitored_project_is_no_green_one() {
+    let bed = bed().await;
+    bed.allocate("main/alice", "1000");
+    let nobody = phrase("condition.no_project");
+    for command in ["/user alice", "/users alice", "/quota alice"] {
+        let read = text_of(&bed.ask(ADMIN, command).await);
+        assert!(read.contains(&nobody), "{command}: {read}");
+    }
+    bed.link("main/alice", "team-a", "");
+    let read = text_of(&bed.ask(ADMIN, "/user alice").await);
+    assert!(!read.contains(&nobody), "{read}");
+    bed.toggle("main/alice", "team-a", false);
+    let read = text_of(&bed.ask(ADMIN, "/user alice").await);
+    assert!(read.contains(&nobody), "{read}");
 }

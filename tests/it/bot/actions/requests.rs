@@ -488,3 +488,37 @@ async fn owners_are_not_told_if_that_is_switched_off() {
     bed.settled().await;
     assert!(bed.feishu.messages(&bed.feishu.direct_chat(OWNER)).is_empty());
 }
+
+/// The role of who entered it is looked up when somebody confirms it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_former_administrator_entered_is_void_when_somebody_confirms_it() {
+    let mut bed = owned_with(&[("APPROVAL__SECOND_FROM", "5000")]).await;
+    bed.ask(ADMIN, "/quota alice 6000 大促").await;
+    let second = card_in(&bed, GROUP, &phrase("approval.confirm")).await.message_id;
+    let card = asks(&bed, "/request 8000 双十一").await.message_id;
+    decided(&bed, ADMIN, &card, "grant", json!({})).await;
+    bed.settled().await;
+    bed.stop().await;
+    bed.config.feishu.admins.retain(|person| person.as_str() != ADMIN);
+    bed.start_service().await;
+    let confirm = json!({"action": "approval.decide", "decision": "confirm", "approval": 1});
+    let done = bed.press(ADMIN_2, &second, confirm).await;
+    assert!(toast_of(&done).starts_with("error: "), "{done:?}");
+    assert!(toast_of(&done).contains(&fragment("people.author_left")), "{done:?}");
+    assert!(bed.texts(&second).contains(&fragment("approval.void")), "{}", bed.texts(&second));
+    let state_of = |id| bed.store.read(|tx| tx.approval(id)).unwrap().unwrap().state;
+    assert!(matches!(state_of(1), ApprovalState::Void { .. }), "{:?}", state_of(1));
+    // The request that one was to grant is open again.
+    let done = bed.forged(
+        ADMIN_2,
+        &second,
+        json!({"action": "approval.decide", "decision": "confirm", "approval": 2, "op": "void-2"}),
+        None,
+    );
+    assert!(toast_of(&done.await).starts_with("error: "));
+    bed.settled().await;
+    assert_eq!(state(&bed, 1), RequestState::Open);
+    assert_eq!(bed.quota("main/alice"), "¥1,000.00");
+    // Entered by somebody who is one, and confirmed by another, it is booked as ever.
+    assert_eq!(bed.ledger_entries("main/alice"), 1);
+}
