@@ -157,8 +157,6 @@ impl Cards {
         let shade = Shade::of(usage);
         let is_allocated = usage.whole_percent().is_some();
         let monitored = row.projects.iter().filter(|(_, monitored)| *monitored).count();
-        let labels: Vec<&str> = row.projects.iter().map(|(label, _)| label.as_str()).collect();
-        let labels = fit(&labels.join(&words.t("list.separator", &[])), PROJECTS_EMS);
         let name = shown_name(&user.key, row.ambiguous);
         let left = user.quota - user.consumed;
         Row {
@@ -169,6 +167,14 @@ impl Cards {
             projects: match row.projects.len() {
                 0 => words.t("projects.none", &[]),
                 all => {
+                    let labels: Vec<&str> =
+                        row.projects.iter().map(|(label, _)| label.as_str()).collect();
+                    let labels = match labels.as_slice() {
+                        [only] => fit(only, PROJECTS_EMS),
+                        several => {
+                            fit(&several.join(&words.t("list.separator", &[])), PROJECTS_EMS)
+                        }
+                    };
                     let counts =
                         words.t("users.projects", &[("monitored", &monitored), ("total", &all)]);
                     format!("{counts} {labels}")
