@@ -36,6 +36,35 @@ async fn earlier_months_are_filled_in_once() {
     assert_eq!(bed.amount("main/bob", "2026-09", "team-a"), None);
 }
 
+/// A new link may open two years of a large account: only a few months are held at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_months_are_read_and_recorded_a_few_at_a_time_the_last_ones_first() {
+    let mut world = one_account();
+    let months = ["2026-05", "2026-06", "2026-07", "2026-08", "2026-09", "2026-10", "2026-11"];
+    for month in months {
+        world.account_mut("main").unwrap().spend("team-a", decimal("1.5"), period(month));
+    }
+    let bed = Bed::start(world).await;
+    bed.add_users(&["main/alice"]);
+    bed.link("main/alice", "team-a", "2026-05");
+    // What was read before the failure is recorded.
+    bed.cloud.faults().inject(FaultRule::new(Fault::NotJson).on("ListSplitBillDetail").after(3));
+    assert_eq!(bed.cycle().await.outcome, CycleOutcome::Error);
+    assert_eq!(bed.consumed("main/alice"), "¥4.50");
+    assert_eq!(bed.amount("main/alice", "2026-11", "team-a").as_deref(), Some("1.5"));
+    assert_eq!(bed.amount("main/alice", "2026-08", "team-a"), None);
+    bed.cloud.faults().clear();
+
+    bed.cloud.clear_calls();
+    let report = bed.cycle().await;
+    assert_eq!(report.outcome, CycleOutcome::Ok);
+    let read = ["2026-05", "2026-06", "2026-07", "2026-08", "2026-11"];
+    assert_eq!(reads(&bed), once(&read));
+    let told: Vec<String> = report.accounts[0].periods.iter().map(ToString::to_string).collect();
+    assert_eq!(told, read);
+    assert_eq!(bed.consumed("main/alice"), "¥10.50");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cycle_under_a_clock_that_was_ahead_closes_no_month() {
     let bed = alice(&[]).await;
