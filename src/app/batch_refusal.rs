@@ -11,6 +11,14 @@ pub enum BatchRefusal {
     /// A change of many users is being written, and this user's turn has not come.
     #[error("the user is being changed by a batch")]
     Busy,
+    /// It would leave more users with nothing allocated than its preview said.
+    #[error("{found} users would be left without a limit, not {told}")]
+    MoreRunFree {
+        /// How many the preview named.
+        told: usize,
+        /// How many there are.
+        found: usize,
+    },
     /// There is no such batch.
     #[error("no such batch")]
     Unknown,

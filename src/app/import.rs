@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::Refusal;
 use super::batch_refusal::BatchRefusal;
 use super::people::PeopleRefusal;
 use super::sheet::{Column, Sheet, SheetRow};
-use super::{Refusal, projects};
 use crate::domain::contact;
 use crate::domain::{
-    AccountId, BatchKind, BatchRow, BillPeriod, Joining, Money, MonthLimit, OpenId, ProjectName,
-    RowChange, UserKey, Username, temporary,
+    AccountId, BatchKind, BatchRow, BillPeriod, Counts, Joining, Money, MonthLimit, OpenId,
+    ProjectName, RowChange, UserKey, Username, temporary,
 };
 use crate::store::{Source, StoreError, View};
 
@@ -77,7 +77,7 @@ pub fn without_present_links<S: Source>(
     tx: &View<S>,
     rows: Vec<(u64, BatchRow)>,
 ) -> Result<Vec<(u64, BatchRow)>, StoreError> {
-    let mut wanted = Vec::with_capacity(rows.len());
+    let (mut wanted, mut present) = (Vec::with_capacity(rows.len()), Vec::new());
     for (line, row) in rows {
         if let RowChange::Link { project, since, joining } = &row.change
             && let Some(link) = tx.link(&row.user, project)?
@@ -85,11 +85,39 @@ pub fn without_present_links<S: Source>(
             && link.since == *since
             && joining.is_none_or(|joining| joining.counts() == link.counts)
         {
-            continue;
+            present.push((line, row, link.counts));
+        } else {
+            wanted.push((line, row));
         }
-        wanted.push((line, row));
     }
+    // A new part makes parts of all who pay for the project: a link that counts all of it would not stay as its row says.
+    let divided: BTreeSet<_> = wanted.iter().filter_map(|(_, row)| divides(row)).collect();
+    let changed: Vec<(u64, BatchRow)> = present
+        .into_iter()
+        .filter(|(_, row, counts)| *counts == Counts::Whole && divided.contains(&place_of(row)))
+        .map(|(line, row, _)| (line, row))
+        .collect();
+    wanted.extend(changed);
+    wanted.sort_by_key(|(line, _)| *line);
     Ok(wanted)
+}
+
+/// The project of a row that links one.
+fn place_of(row: &BatchRow) -> Option<(AccountId, ProjectName)> {
+    match &row.change {
+        RowChange::Link { project, .. } => Some((row.user.account.clone(), project.clone())),
+        _ => None,
+    }
+}
+
+/// The project of a row that makes a user pay for a part of it.
+fn divides(row: &BatchRow) -> Option<Option<(AccountId, ProjectName)>> {
+    match &row.change {
+        RowChange::Link { joining: Some(joining), .. } if joining.counts() == Counts::Part => {
+            Some(place_of(row))
+        }
+        _ => None,
+    }
 }
 
 fn bad(row: &SheetRow, column: Column) -> Refusal {
@@ -122,7 +150,11 @@ fn row_of(
             let name = row.cell(Column::Project);
             let project =
                 ProjectName::new(name).map_err(|_| Refusal::BadProject(name.to_owned()))?;
-            let since = projects::parse_since(row.cell(Column::Since), BillPeriod::of(now))?;
+            // Whether bills of that month can still be read matters only to a link that is not there yet.
+            let since = match row.cell(Column::Since).trim() {
+                "" => BillPeriod::of(now),
+                text => text.parse().map_err(|_| Refusal::BadPeriod(text.to_owned()))?,
+            };
             RowChange::Link { project, since, joining: joining(row)? }
         }
         // No file says these.

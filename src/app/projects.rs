@@ -281,11 +281,20 @@ pub(super) fn parse_since(text: &str, current: BillPeriod) -> Result<BillPeriod,
         return Ok(current);
     }
     let period: BillPeriod = text.parse().map_err(|_| Refusal::BadPeriod(text.to_owned()))?;
+    within_reach(period, current)?;
+    Ok(period)
+}
+
+/// Checks that the bills of a link's first month can be read.
+///
+/// # Errors
+/// [`Refusal::PeriodOutOfRange`].
+pub(super) fn within_reach(period: BillPeriod, current: BillPeriod) -> Result<(), Refusal> {
     let first = current.first_readable();
     if period < first || period > current {
         return Err(Refusal::PeriodOutOfRange { period, first, last: current });
     }
-    Ok(period)
+    Ok(())
 }
 
 /// Switches the monitoring of one link, and recomputes the user's consumption.

@@ -87,13 +87,11 @@ pub fn view<S: Source>(tx: &View<S>, configured: &Settings) -> Result<SettingsVi
         Some(chat) => tx.chat_name(chat)?,
         None => None,
     };
-    let mentioned = &view.settings.people;
-    let mut people = Vec::new();
-    for person in mentioned {
-        people.push((person.clone(), tx.person_name(person)?));
-    }
-    let mut others: Vec<_> = tx.known_people()?.into_iter().collect();
-    others.retain(|(person, _)| !mentioned.contains(person));
+    // Only people whom Feishu knows: it refuses a whole card for one whom it does not.
+    let mut known = tx.known_people()?;
+    let mentioned = view.settings.people.iter();
+    let mut people: Vec<_> = mentioned.filter_map(|person| known.remove_entry(person)).collect();
+    let mut others: Vec<_> = known.into_iter().collect();
     others.sort_by(|a, b| (a.1.is_none(), &a.1, &a.0).cmp(&(b.1.is_none(), &b.1, &b.0)));
     people.extend(others);
     people.truncate(MAX_OFFERED);

@@ -40,6 +40,9 @@ impl Wording {
                 let first = text.split(',').next().unwrap_or_default();
                 self.t("sheet.split_amount", &[("text", &clip(text, QUOTED)), ("first", &first)])
             }
+            BatchRefusal::MoreRunFree { told, found } => {
+                self.t("batch.more_run_free", &[("told", told), ("found", found)])
+            }
             BatchRefusal::TooManySharers { project, found, most } => {
                 let project = clip(project.as_str(), QUOTED);
                 self.t(

@@ -304,7 +304,10 @@ impl Cards {
             Some(days) if compared.all(|change| change.first_days == first) => {
                 Some(self.words.t("billing.compared_days", &[("days", &days)]))
             }
-            _ => Some(self.words.t("billing.compared", &[])),
+            None if compared.all(|change| change.first_days.is_none()) => {
+                Some(self.words.t("billing.compared", &[]))
+            }
+            _ => Some(self.words.t("billing.compared_same", &[])),
         }
     }
 

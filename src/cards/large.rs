@@ -78,7 +78,8 @@ impl Cards {
             go: {
                 let key = match (frees, typed.with_access) {
                     (true, false) => "large.go_frees",
-                    (_, true) => "large.go_enable",
+                    (true, true) => "large.go_frees_enable",
+                    (false, true) => "large.go_enable",
                     (false, false) => "large.go",
                 };
                 words.t(key, &[("amount", &shown)])

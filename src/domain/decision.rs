@@ -86,7 +86,9 @@ pub fn decide(
     };
     // A change in progress takes precedence, such as a person's restore; the next cycle checks again.
     let cut = must_be_cut(user, month, unbilled).filter(|_| access == AccessStanding::NotCut);
-    let is_cut_now = cut.is_some() || access == AccessStanding::Changing(AccessGoal::Cut);
+    let is_cut_now = cut.is_some()
+        || (access == AccessStanding::Changing(AccessGoal::Cut)
+            && must_be_cut(user, month, unbilled).is_some());
     Decision {
         // One event, one alert: that of the cut.
         warn: higher.filter(|_| !is_cut_now),
@@ -401,6 +403,10 @@ mod tests {
             assert_eq!(decision.warn.is_some(), warns, "{access:?}");
             assert_eq!(decision.newly_triggered, [50, 80, 90], "{access:?}");
         }
+        // A cut that a person asked for may be withdrawn: what is reached meanwhile is told.
+        let changing = AccessStanding::Changing(AccessGoal::Cut);
+        let decision = decide(&user("85", "100"), None, None, &Thresholds::default(), changing);
+        assert_eq!(decision.warn.map(|warn| warn.threshold), Some(80));
     }
 
     #[test]

@@ -156,7 +156,10 @@ impl<S: Source> View<S> {
             changes.users.extend(self.users_of(account)?.into_iter().map(|user| user.key));
         }
         // A bill that is read once a day is as old as that reading.
-        let newest = bills.last_key_value().map(|(_, bill)| &bill.covered);
+        // Earlier periods that are read after it make it no newer.
+        let last = readings.periods.last_key_value().map(|(period, _)| *period);
+        let newest = bills.last_key_value().filter(|(period, _)| Some(**period) == last);
+        let newest = newest.map(|(_, bill)| &bill.covered);
         if newest.is_some_and(|covered| !covered.is_empty()) {
             readings.read_at = Some(reading.at);
             // A day that has not ended was noted while the clock was ahead.

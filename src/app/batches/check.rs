@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use crate::app::batch_refusal::BatchRefusal;
 use crate::app::people::PeopleRefusal;
 use crate::app::quota::{self, Allocation};
-use crate::app::{Error, Refusal, approvals, users};
+use crate::app::{Error, Refusal, approvals, projects, users};
 use crate::domain::approval::needs_second;
 use crate::domain::batch::MAX_SHARERS;
 use crate::domain::{
-    AccountId, ApprovalRules, BatchRow, Joining, Operator, ProjectName, RowChange, UserKey,
-    UserStatus, Was, temporary,
+    AccountId, ApprovalRules, BatchRow, BillPeriod, Joining, Operator, ProjectName, RowChange,
+    UserKey, UserStatus, Was, temporary,
 };
 use crate::store::{Source, View};
 
@@ -95,7 +95,8 @@ impl<'a> Checker<'a> {
             RowChange::Thresholds { .. } => Was::Thresholds(user.thresholds),
             RowChange::AutoDisable { .. } => Was::AutoDisable(user.auto_disable),
             RowChange::Owner { .. } => Was::Owner(user.owner),
-            RowChange::Link { project, joining, .. } => {
+            RowChange::Link { project, since, joining } => {
+                projects::within_reach(*since, BillPeriod::of(self.now))?;
                 if tx.link(&row.user, project)?.is_some() {
                     return Err(Refusal::AlreadyLinked(project.clone()).into());
                 }

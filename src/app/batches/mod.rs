@@ -18,7 +18,7 @@
 mod check;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -78,6 +78,8 @@ pub struct Prepared {
     pub plan: Option<BatchPlan>,
     /// Everything that was refused, by the number of the row asked for.
     pub refused: Vec<(usize, Refusal)>,
+    /// The rows asked for that leave a user with nothing allocated, by number.
+    pub free: BTreeSet<usize>,
 }
 
 /// Checks rows. Those that are refused are left out.
@@ -90,11 +92,13 @@ pub fn prepare<S: Source>(
 ) -> Result<Prepared, StoreError> {
     let mut checker = Checker::new(rules, by, &rows, now);
     let (mut kept, mut refused, mut shown) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut total, mut second, mut run_free) = (Money::ZERO, 0_usize, 0_usize);
+    let (mut total, mut second, mut free) = (Money::ZERO, 0_usize, BTreeSet::new());
     for (number, row) in rows.into_iter().enumerate() {
         match checker.check(tx, &row).split_refusal()? {
             Ok(Checked { was, second: needs, runs_free }) => {
-                run_free = run_free.saturating_add(usize::from(runs_free));
+                if runs_free {
+                    free.insert(number);
+                }
                 second = second.saturating_add(usize::from(needs));
                 if let RowChange::Allocate { amount, .. } = &row.change {
                     total += *amount;
@@ -112,12 +116,12 @@ pub fn prepare<S: Source>(
         rows: kept.len(),
         total,
         second,
-        run_free,
+        run_free: free.len(),
         shown,
         left_out: Vec::new(),
         left_out_count: refused.len(),
     });
-    Ok(Prepared { rows: kept, plan, refused })
+    Ok(Prepared { rows: kept, plan, refused, free })
 }
 
 /// Returns the rows that change the users of the list alike.
@@ -212,6 +216,8 @@ pub struct Looked {
     pub refused: Vec<(usize, Refusal)>,
     /// How many rows need a second administrator.
     pub second: usize,
+    /// The rows that leave a user with nothing allocated, by number.
+    free: BTreeSet<usize>,
     users: Directory,
 }
 
@@ -225,8 +231,9 @@ pub fn look<S: Source>(
 ) -> Result<Looked, StoreError> {
     let rows = rows.iter().map(|(_, row)| row.clone()).collect();
     let prepared = prepare(tx, rules, &batch.by, rows, now)?;
-    let second = prepared.plan.map_or(0, |plan| plan.second);
-    Ok(Looked { refused: prepared.refused, second, users: tx.directory() })
+    let second = prepared.plan.as_ref().map_or(0, |plan| plan.second);
+    let Prepared { refused, free, .. } = prepared;
+    Ok(Looked { refused, second, free, users: tx.directory() })
 }
 
 /// The number of no row: for a reason that is about the whole batch.
@@ -268,6 +275,7 @@ pub fn settle(
     let users = tx.directory();
     let mut checker = Checker::new(rules, &batch.by, rows.iter().map(|(_, row)| row), now);
     let (mut refused, mut second) = (looked.refused.clone(), looked.second);
+    let mut free = looked.free.clone();
     for (number, (_, row)) in rows.iter().enumerate() {
         let same = match (looked.users.get(&row.user), users.get(&row.user)) {
             (Some(before), Some(now)) => std::ptr::eq(before, now),
@@ -287,12 +295,25 @@ pub fn settle(
             continue;
         }
         match checker.check(tx, row).split_refusal()? {
-            Ok(checked) => second = second.saturating_add(usize::from(checked.second)),
+            Ok(checked) => {
+                second = second.saturating_add(usize::from(checked.second));
+                if checked.runs_free {
+                    free.insert(number);
+                } else {
+                    free.remove(&number);
+                }
+            }
             Err(refusal) => refused.push((number, refusal)),
         }
     }
     refused.sort_by_key(|(number, _)| *number);
     refused.dedup_by_key(|(number, _)| *number);
+    // Whoever applies it was told of fewer.
+    let told = batch.plan.as_ref().map_or(0, |plan| plan.run_free);
+    if refused.is_empty() && free.len() > told {
+        let more = BatchRefusal::MoreRunFree { told, found: free.len() };
+        return Ok(Decision::Stop(vec![(OF_ALL, more.into())]));
+    }
     let confirmed = matches!(&batch.state, BatchState::Checking { confirmed_by: Some(_), .. });
     Ok(if !refused.is_empty() {
         Decision::Stop(refused)
@@ -314,7 +335,14 @@ pub fn booked_by_owner<S: Source>(
     let mut booked: BTreeMap<OpenId, Vec<LedgerEntry>> = BTreeMap::new();
     for (key, user) in directory.iter() {
         let Some(owner) = user.owner.as_ref().filter(|owner| !by.is(owner)) else { continue };
-        let (entries, _) = tx.ledger(key, ENTRIES_SINCE)?;
+        // Most users have nothing from this time.
+        let newest = tx.or_left_out(key, tx.ledger(key, 1))?;
+        if newest.is_none_or(|(newest, _)| newest.first().is_none_or(|entry| entry.at < at)) {
+            continue;
+        }
+        let Some((entries, _)) = tx.or_left_out(key, tx.ledger(key, ENTRIES_SINCE))? else {
+            continue;
+        };
         let of_batch = |entry: &LedgerEntry| {
             entry.at == at && entry.undoes.is_none() && entry.operator.same_as(by)
         };

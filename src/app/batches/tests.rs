@@ -245,3 +245,20 @@ fn an_owner_who_was_looked_up_does_not_come_between_preview_and_row() {
     written(&store, &batch);
     assert_eq!(set("alice"), Ok(()));
 }
+
+#[test]
+fn more_users_without_a_limit_than_the_preview_named_stop_a_batch() {
+    let store = store();
+    booked(&store, "alice", "50").unwrap();
+    let amount = "-100".parse().unwrap();
+    let take = RowChange::Allocate { amount, note: String::new(), until: None };
+    let (batch, looked) = checking(&store, &["alice", "bob"], &take);
+    assert_eq!(batch.plan.as_ref().map(|plan| plan.run_free), Some(1));
+    assert_eq!(settled(&store, &batch, &looked), Decision::Apply);
+    booked(&store, "alice", "-50").unwrap();
+    let more = BatchRefusal::MoreRunFree { told: 1, found: 2 };
+    assert_eq!(settled(&store, &batch, &looked), Decision::Stop(vec![(OF_ALL, more.into())]));
+    // One more in the place of another is as many as were named.
+    booked(&store, "bob", "5").unwrap();
+    assert_eq!(settled(&store, &batch, &looked), Decision::Apply);
+}
