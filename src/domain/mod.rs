@@ -12,8 +12,10 @@ pub mod creation;
 pub mod days;
 pub mod decision;
 pub mod digest;
+mod early;
 pub mod estimate;
 pub mod event_window;
+pub mod explained;
 pub mod forecast;
 pub mod group_roles;
 pub mod ids;
@@ -74,13 +76,14 @@ pub use digest::{
 };
 pub use estimate::{BilledItem, ModelUsage, ProjectUsage, SharedDay, UsageKind};
 pub use event_window::EVENT_WINDOW;
+pub use explained::Explained;
 pub use forecast::{Forecast, IncidentChange, Rate, RunsOut, Spending, run_out};
 pub use group_roles::{GroupRoles, ListedMember};
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
 pub use incident::{Act, Deed, Situation, Standing};
-pub use lag::{BilledAmount, ChargedParts, Explained, caught_up, settled_days};
+pub use lag::{BilledAmount, ChargedParts, caught_up, settled_days};
 pub use ledger::{Booking, LedgerEntry, LedgerError, Operator, Parties};
 pub use link::{Freshness, ProjectInfo, ProjectLink, oldest_stale};
 pub use money::{AmountError, Money, shown_parts};
@@ -117,7 +120,7 @@ pub use topup::{Offer, Preset, offers};
 pub use turn::{Turn, at_turn};
 pub use typo::{FarAbove, far_above};
 pub use unbilled::{
-    AccountEstimate, DayTotal, EstimateUse, EstimateVerdict, ProjectEstimate, Unbilled,
+    AccountEstimate, DayTotal, EstimateUse, EstimateVerdict, Hidden, ProjectEstimate, Unbilled,
 };
 pub use usage::Usage;
 pub use user::{AccessKeyInfo, ForecastAlerted, Profile, Switch, User, UserStatus};

@@ -15,7 +15,7 @@ use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::unbilled::{beyond_bill, is_off};
 use crate::domain::{
-    AccountEstimate, AccountId, BillPeriod, DayTotal, EstimateUse, EstimateVerdict, Money,
+    AccountEstimate, AccountId, BillPeriod, DayTotal, EstimateUse, EstimateVerdict, Hidden, Money,
     ProjectEstimate, ProjectLink, ProjectName, ProjectUsage, SharedDay, Unbilled, User, UserKey,
     share,
 };
@@ -91,6 +91,44 @@ impl<S: Source> View<S> {
         let is_old = estimate.trouble.is_some();
         let amount = amount.rounded();
         Ok(Some(Unbilled { amount, since, read_at, counts: estimate.counts, is_old }))
+    }
+
+    /// Returns what an account has spent beyond the bill in no project that is known, if a user has a project that counts and so
+    /// may have spent it; `None` if there is nothing.
+    pub fn hidden_from(&self, user: &User) -> Result<Option<Hidden>, StoreError> {
+        let Some(estimate) = self.open_estimate(&user.key.account)? else { return Ok(None) };
+        let Some(since) = estimate.days.keys().next().copied() else { return Ok(None) };
+        let is_linked = self.links_of(&user.key)?.iter().any(|link| link.monitored.is_on());
+        let is_hidden = estimate.hidden.rounded().is_positive();
+        let hidden = Hidden {
+            amount: estimate.hidden,
+            pending: estimate.pending.min(estimate.hidden),
+            since,
+            reason: estimate.trouble,
+        };
+        Ok((is_linked && is_hidden).then_some(hidden))
+    }
+
+    /// Arms thresholds of a user again that only an estimate has reached and that says less now: see [`User::arm_again`].
+    /// Nothing is said by an estimate that could not be read. Returns whether anything changed.
+    pub fn arm_again(
+        &self,
+        user: &mut User,
+        unbilled: Option<&Unbilled>,
+    ) -> Result<bool, StoreError> {
+        if user.triggered_early.is_empty() {
+            return Ok(false);
+        }
+        let beyond = match unbilled {
+            Some(unbilled) if unbilled.is_old => return Ok(false),
+            Some(unbilled) => {
+                let hidden = self.hidden_from(user)?.filter(|_| unbilled.counts >= EstimateUse::Warn);
+                unbilled.for_warnings() + hidden.map_or(Money::ZERO, |hidden| hidden.amount)
+            }
+            None if self.open_estimate(&user.key.account)?.is_none() => Money::ZERO,
+            None => return Ok(false),
+        };
+        Ok(user.arm_again(beyond))
     }
 
     /// Returns the estimate of an account if it is used, with the days that the bill does not hold.
@@ -259,6 +297,7 @@ impl<S: Source> View<S> {
             let total = DayTotal {
                 total: shared.total(),
                 hidden: shared.hidden,
+                pending: shared.pending,
                 beyond: Money::ZERO,
                 evening,
             };
@@ -295,6 +334,7 @@ impl<S: Source> View<S> {
             changes.verdicts.extend(state.judge(day, off));
             changes.rows.extend(estimates.into_keys().map(|project| (day, project, None)));
         }
+        state.pending = state.days.values().map(|day| day.pending).sum();
         (state.total, state.hidden) = self.beyond_bill(account, &mut state.days, &stored)?;
         changes.state = state;
         Ok(changes)

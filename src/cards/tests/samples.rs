@@ -264,6 +264,7 @@ pub fn detail(size: Size) -> UserDetail {
     let user = user(size, 0);
     UserDetail {
         unbilled: None,
+        hidden: None,
         account_name: if size == Size::Small { "生产账号".to_owned() } else { text(size, 200) },
         shared: shared(size, &user),
         links: links(size, &user, if size == Size::Small { 4 } else { 60 }),

@@ -59,7 +59,7 @@ type Billed<'a> = &'a [(&'a str, i8, &'a str)];
 fn reading(days: Option<Days<'_>>, evening: Option<i8>) -> EstimateReading {
     let shared = |(day, projects, hidden): &(i8, &[(&str, &str)], &str)| {
         let projects = projects.iter().map(|(name, amount)| (project(name), money(amount)));
-        let shared = SharedDay { projects: projects.collect(), hidden: money(hidden) };
+        let shared = SharedDay { projects: projects.collect(), hidden: money(hidden), ..SharedDay::default() };
         (date(2026, 11, *day), shared)
     };
     EstimateReading {
