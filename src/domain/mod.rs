@@ -18,6 +18,7 @@ pub mod event_window;
 pub mod explained;
 pub mod forecast;
 pub mod group_roles;
+mod held;
 pub mod ids;
 pub mod incident;
 pub mod lag;
@@ -52,7 +53,7 @@ pub mod user;
 mod verdict;
 
 pub use access::{
-    AccessCause, AccessGoal, PathProgress, PendingAccess, Reach, RememberedAccess, UserAccess,
+    AccessCause, AccessGoal, Counted, PathProgress, PendingAccess, Reach, RememberedAccess, UserAccess,
 };
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{
@@ -79,6 +80,7 @@ pub use event_window::EVENT_WINDOW;
 pub use explained::Explained;
 pub use forecast::{Forecast, IncidentChange, Rate, RunsOut, Spending, run_out};
 pub use group_roles::{GroupRoles, ListedMember};
+pub use held::holds_all;
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };

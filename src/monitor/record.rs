@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     AccessCause, AccessGoal, AccessStanding, AccountId, AccountReading, AlertBody, BillPeriod,
-    CycleOutcome, CycleReport, Decision, EstimateUse, EstimateVerdict, Figures, Limit, Money,
+    Counted, CycleOutcome, CycleReport, Decision, EstimateUse, EstimateVerdict, Figures, Limit, Money,
     Month, MonthFigures, PendingAccess, Problem, Thresholds, Turn, Unbilled, User, UserKey,
     at_turn, beijing_day, decide,
 };
@@ -298,7 +298,9 @@ fn act(
             Limit::Quota | Limit::Both => AccessCause::QuotaUsedUp,
             Limit::Month => AccessCause::MonthLimit { period },
         };
-        tx.begin_cut(key, &PendingAccess::new(AccessGoal::Cut, cause, now))?;
+        let counted = unbilled.map(|unbilled| Counted { consumed: user.consumed, unbilled });
+        let cut = PendingAccess { counted, ..PendingAccess::new(AccessGoal::Cut, cause, now) };
+        tx.begin_cut(key, &cut)?;
         decided.disables += 1;
     }
     match turn {

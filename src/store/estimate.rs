@@ -245,6 +245,22 @@ impl<S: Source> View<S> {
         Ok(known)
     }
 
+    /// Returns what the projects of an account are estimated to have spent on a day.
+    pub(super) fn estimated_on(
+        &self,
+        account: &AccountId,
+        day: Date,
+    ) -> Result<Vec<(String, Money)>, StoreError> {
+        let mut rows = Vec::new();
+        let number = keys::of_day(day);
+        let range = (account.as_str(), number, "")..(account.as_str(), number.saturating_add(1), "");
+        self.scan(ESTIMATED, range, Order::Ascending, |(_, _, project), estimate| {
+            rows.push((project.to_owned(), estimate.amount));
+            ControlFlow::Continue(())
+        })?;
+        Ok(rows)
+    }
+
     fn estimates_of(
         &self,
         account: &AccountId,

@@ -181,17 +181,19 @@ fn evenings_are_compared_with_the_bill_once_it_holds_the_day() {
 }
 
 #[test]
-fn a_day_with_spending_of_which_the_bill_has_nothing_is_not_held_for_a_week() {
+fn a_day_of_which_the_bill_lacks_most_of_the_spending_is_not_held_for_a_week() {
     let two: Days<'_> = &[(23, &[("p", "5")], "0"), (24, &[("p", "5")], "0")];
     let one: Days<'_> = &[(23, &[("p", "5")], "0")];
     let hidden: Days<'_> = &[(23, &[], "5")];
-    let cases: [(Days<'_>, Billed<'_>, i64, i8); 7] = [
+    let cases: [(Days<'_>, Billed<'_>, i64, i8); 9] = [
         (two, &[], 26, 22),
         (two, &[], 29, 22),
         (two, &[], 30, 23),
         (two, &[], 31, 24),
-        // Any row of that day will do, and what no split bill holds is not waited for.
-        (one, &[("q", 23, "0.01")], 26, 24),
+        // The money of another project will not do, nor a part of it; what no split bill holds is not waited for.
+        (one, &[("q", 23, "99")], 26, 22),
+        (one, &[("p", 23, "2.49")], 26, 22),
+        (one, &[("p", 23, "2.50")], 26, 24),
         (one, &[("q", 22, "0.01")], 26, 22),
         (hidden, &[], 26, 24),
     ];
