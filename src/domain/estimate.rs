@@ -80,11 +80,15 @@ pub struct ModelUsage {
     pub tokens: u64,
     /// Images.
     pub images: u64,
+    /// Whether there is more of which it is not known what it is: online calls, or a batch job at another price.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unclear: bool,
 }
 
 impl ModelUsage {
     /// Adds more usage of the same model.
     pub fn add(&mut self, more: ModelUsage) {
+        self.unclear |= more.unclear;
         for (sum, more) in [
             (&mut self.input, more.input),
             (&mut self.cached, more.cached),
@@ -128,6 +132,11 @@ impl ProjectUsage {
 
     fn covers(&self, day: Date) -> bool {
         self.first <= day && day <= beijing_day(self.read_at)
+    }
+
+    fn is_clear(&self, day: Date, model: &str) -> bool {
+        let used = self.days.get(&day).and_then(|models| models.get(model));
+        used.is_none_or(|used| !used.unclear)
     }
 
     fn of(&self, day: Date, model: &str, kind: UsageKind) -> u64 {
@@ -243,7 +252,7 @@ pub fn used_of(
     Some(users.into_iter().map(|(_, used)| u128::from(used)).sum())
 }
 
-/// Returns who used a model on a day, and how much; `None` if that is not known of some project.
+/// Returns who used a model on a day, and how much; `None` if that is not known, or not clear, of some project.
 fn users_of<'a>(
     usage: &'a BTreeMap<ProjectName, Option<ProjectUsage>>,
     day: Date,
@@ -252,7 +261,8 @@ fn users_of<'a>(
 ) -> Option<Vec<(&'a ProjectName, u64)>> {
     let mut users = Vec::new();
     for (project, usage) in usage {
-        let used = usage.as_ref().filter(|usage| usage.covers(day))?.of(day, model, kind);
+        let usage = usage.as_ref().filter(|usage| usage.covers(day) && usage.is_clear(day, model))?;
+        let used = usage.of(day, model, kind);
         if used > 0 {
             users.push((project, used));
         }
@@ -329,7 +339,7 @@ mod tests {
     }
 
     fn tokens(input: u64, cached: u64, output: u64) -> ModelUsage {
-        ModelUsage { input, cached, output, tokens: input + output, images: 0 }
+        ModelUsage { input, cached, output, tokens: input + output, ..ModelUsage::default() }
     }
 
     fn item(model: &str, kind: UsageKind) -> (Date, BilledItem) {
@@ -396,6 +406,12 @@ mod tests {
             ("no usage was ever read", input(), BTreeMap::new(), "hidden 10"),
             ("a project was never read", input(), two(None), "hidden 10"),
             ("a project was not read on that day", input(), two(yesterday), "hidden 10"),
+            (
+                "some of it may be a batch job's",
+                input(),
+                two(usage("m", ModelUsage { unclear: true, ..tokens(5, 0, 5) })),
+                "hidden 10",
+            ),
             (
                 "nobody used that model",
                 BTreeMap::from([(item("x", UsageKind::Input), money("10"))]),
@@ -504,6 +520,7 @@ mod tests {
             output,
             tokens: input + output,
             images,
+            unclear: false,
         });
         let models = prop::collection::btree_map("[m-p]", used, 0..4);
         let project = prop::option::weighted(0.95, models).prop_map(|models| {

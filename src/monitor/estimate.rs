@@ -19,7 +19,7 @@ use crate::domain::{
     settled_days,
 };
 use crate::store::{EstimateReading, StoreError};
-use crate::volcengine::{AccountClient, ErrorKind, UsageRow};
+use crate::volcengine::{AccountClient, ErrorKind, UsageRow, UsedBy};
 
 /// How many days are read at most. What was estimated for earlier ones stays until the bill holds them.
 const DAYS: i64 = 7;
@@ -363,11 +363,14 @@ fn days_through(first: Date, last: Date) -> impl Iterator<Item = Date> {
         .take_while(move |day| *day <= last)
 }
 
-/// Adds up what has to be paid, by day and model.
+/// Adds up what has to be paid for online calls, by day and model. Batch jobs have prices and rows of the bill of their own.
 fn usage_of(rows: Vec<UsageRow>, first: Date, read_at: Timestamp) -> ProjectUsage {
     let mut days: BTreeMap<Date, BTreeMap<String, ModelUsage>> = BTreeMap::new();
-    for row in rows.into_iter().filter(|row| row.billed) {
+    let counts = |row: &UsageRow| row.billed && row.used_by != UsedBy::Batch;
+    for row in rows.into_iter().filter(counts) {
+        let unclear = row.used_by == UsedBy::Unknown && row.spends();
         let more = ModelUsage {
+            unclear,
             input: row.input,
             cached: row.cache_hit,
             output: row.output,

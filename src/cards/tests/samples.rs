@@ -182,6 +182,7 @@ pub(super) fn pending(goal: AccessGoal, size: Size) -> PendingAccess {
         paths: Default::default(),
         delay_alerted: true,
         report: None,
+        counted: None,
     }
 }
 

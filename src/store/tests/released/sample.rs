@@ -256,6 +256,7 @@ pub fn pending() -> PendingAccess {
         paths: BTreeMap::new(),
         delay_alerted: true,
         report: Some(report()),
+        counted: None,
     }
 }
 
@@ -289,7 +290,7 @@ pub fn paths() -> PathReports {
 
 pub fn estimate() -> EstimateReading {
     let day = beijing_day(now());
-    let model = ModelUsage { input: 3, cached: 1, output: 2, tokens: 5, images: 0 };
+    let model = ModelUsage { input: 3, cached: 1, output: 2, tokens: 5, ..ModelUsage::default() };
     let usage = ProjectUsage {
         read_at: now(),
         first: day,
