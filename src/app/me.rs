@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::outcome::BillingProject;
 use super::{billing, days, users};
 use crate::domain::{
-    BillPeriod, Condition, DayChart, Forecast, Hidden, Money, Month, OpenId, QuotaRequest, Settings,
-    SpendingRecord, Unbilled, User, UserKey,
+    BillPeriod, Condition, DayChart, Forecast, Hidden, Money, Month, OpenId, QuotaRequest,
+    Settings, SpendingRecord, Unbilled, User, UserKey,
 };
 use crate::store::{Source, StoreError, View};
 

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountBill, AccountEstimate, AccountId, AlertKind, AlertRecord, Approval,
-    Authorisation, BillPeriod, Change, Condition, DayChart, Forecast, Freshness, Hidden, LedgerEntry,
-    Money, MonitorState, Month, Offer, PathReports, PendingAccess, ProjectInfo, ProjectLink,
-    ProjectName, Proof, RememberedAccess, Sharing, Situation, Temporary, Thresholds, Unbilled,
-    User, UserKey,
+    Authorisation, BillPeriod, Change, Condition, DayChart, Forecast, Freshness, Hidden,
+    LedgerEntry, Money, MonitorState, Month, Offer, PathReports, PendingAccess, ProjectInfo,
+    ProjectLink, ProjectName, Proof, RememberedAccess, Sharing, Situation, Temporary, Thresholds,
+    Unbilled, User, UserKey,
 };
 
 /// Which users a list shows.

@@ -8,8 +8,9 @@ use super::engine::always;
 use super::text::clip;
 use crate::cards::wording::Wording;
 use crate::domain::{
-    AccessGoal, AccountId, Forecast, Freshness, Hidden, Limit, Money, Month, MonthFigures, PendingAccess,
-    ProjectLink, Rate, RunsOut, Shade, Switch, Thresholds, Unbilled, Usage, User, UserStatus,
+    AccessGoal, AccountId, Forecast, Freshness, Hidden, Limit, Money, Month, MonthFigures,
+    PendingAccess, ProjectLink, Rate, RunsOut, Shade, Switch, Thresholds, Unbilled, Usage, User,
+    UserStatus,
 };
 
 /// Quota, consumed, remaining, percent and the bar.

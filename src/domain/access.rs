@@ -193,8 +193,8 @@ impl PendingAccess {
             return now;
         }
         let left = (before + unbilled.amount - consumed).max(Money::ZERO);
-        let known = now.unwrap_or(unbilled);
-        Some(Unbilled { amount: known.amount.max(left), ..known })
+        let amount = now.map_or(left, |now| now.amount.max(left));
+        Some(Unbilled { amount, ..now.unwrap_or(unbilled) })
     }
 
     /// Sets the card that shows the change once it is confirmed.

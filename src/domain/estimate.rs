@@ -261,7 +261,8 @@ fn users_of<'a>(
 ) -> Option<Vec<(&'a ProjectName, u64)>> {
     let mut users = Vec::new();
     for (project, usage) in usage {
-        let usage = usage.as_ref().filter(|usage| usage.covers(day) && usage.is_clear(day, model))?;
+        let usage =
+            usage.as_ref().filter(|usage| usage.covers(day) && usage.is_clear(day, model))?;
         let used = usage.of(day, model, kind);
         if used > 0 {
             users.push((project, used));

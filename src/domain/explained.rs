@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::FromPrimitive;
 use serde::{Deserialize, Serialize};
 
 use super::estimate::{BilledItem, Explains, ProjectUsage, unused_models, used_of};
@@ -34,9 +36,9 @@ struct Priced {
 impl Priced {
     /// Returns what other usage costs at the same price, rounded down to 6 decimals; 0 if no price is known.
     fn of(self, used: u128) -> Money {
-        let exact = rust_decimal::Decimal::try_from(used).ok().and_then(|used| {
+        let exact = Decimal::from_u128(used).and_then(|used| {
             let product = self.money.decimal().checked_mul(used)?;
-            product.checked_div(rust_decimal::Decimal::from(self.used))
+            product.checked_div(Decimal::from(self.used))
         });
         exact.map_or(Money::ZERO, |exact| Money::new(exact.trunc_with_scale(DECIMALS)))
     }
@@ -103,7 +105,7 @@ impl Explained {
                 over.insert(*day, items.clone());
             }
         }
-        for ((day, item), _) in money {
+        for (day, item) in money.keys() {
             let Some(key) = item.key() else { continue };
             let of = |days: &Seen| days.get(day).and_then(|items| items.get(&key)).copied();
             let is_over = of(&over).is_some();
@@ -173,7 +175,7 @@ impl Explains for Explained {
             return amount;
         }
         let by_price = self.prices.get(&key).map_or(Money::ZERO, |price| price.of(used));
-        let room = Money::new(by_price.decimal() / rust_decimal::Decimal::from(ROOM));
+        let room = Money::new(by_price.decimal() / Decimal::from(ROOM));
         if by_price + room >= amount { amount } else { known.max(by_price) }
     }
 }
@@ -306,7 +308,11 @@ mod tests {
             ("23T11:00", "90", true),
             ("23T09:00", "2", true),
         ] {
-            assert_eq!(explained.has_new_model(at(time), &of(23, amount), &nothing), is_new, "{time}");
+            assert_eq!(
+                explained.has_new_model(at(time), &of(23, amount), &nothing),
+                is_new,
+                "{time}"
+            );
         }
         assert!(!explained.has_new_model(at("23T11:00"), &voice, &used(5)), "it is used");
         let mut more = voice.clone();

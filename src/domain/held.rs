@@ -42,7 +42,11 @@ mod tests {
         let money = |text: &str| text.parse::<Money>().unwrap();
         type Sums<'a> = &'a [(&'a str, &'a str, &'a str)];
         let cases: [(Sums<'_>, Sums<'_>, bool); 11] = [
-            (&[("ark", "60", "70"), ("ECS", "5", "5")], &[("ark", "60", "70"), ("ECS", "5", "5")], true),
+            (
+                &[("ark", "60", "70"), ("ECS", "5", "5")],
+                &[("ark", "60", "70"), ("ECS", "5", "5")],
+                true,
+            ),
             // Any row of the day will not do.
             (&[("ECS", "5", "5")], &[("ark", "60", "70"), ("ECS", "5", "5")], false),
             (&[("ECS", "99", "99")], &[("ark", "60", "70")], false),
@@ -63,9 +67,12 @@ mod tests {
                     amount: money(amount),
                     original: Some(money(original)),
                 };
-                sums.iter().map(|(name, amount, list)| ((*name).to_owned(), of(amount, list))).collect()
+                sums.iter()
+                    .map(|(name, amount, list)| ((*name).to_owned(), of(amount, list)))
+                    .collect()
             };
-            let of_day = sums(split).into_iter().map(|(name, amount)| ((day, name), amount)).collect();
+            let of_day =
+                sums(split).into_iter().map(|(name, amount)| ((day, name), amount)).collect();
             assert_eq!(holds_all(&of_day, day, &sums(listed)), held, "{split:?} {listed:?}");
         }
     }

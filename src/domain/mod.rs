@@ -53,7 +53,8 @@ pub mod user;
 mod verdict;
 
 pub use access::{
-    AccessCause, AccessGoal, Counted, PathProgress, PendingAccess, Reach, RememberedAccess, UserAccess,
+    AccessCause, AccessGoal, Counted, PathProgress, PendingAccess, Reach, RememberedAccess,
+    UserAccess,
 };
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{

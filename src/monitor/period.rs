@@ -40,7 +40,10 @@ impl PeriodReader<'_> {
         products: &mut Products,
     ) -> Result<PeriodBill, volcengine::Error> {
         match (Plan::of(self.period, self.now, last), last) {
-            (Plan::Nothing, Some(last)) => Ok(self.unread(last.clone())),
+            (Plan::Nothing, Some(last)) => {
+                report.warning = report.warning.take().or_else(|| last.warning.clone());
+                Ok(self.unread(last.clone()))
+            }
             (Plan::Days(days), Some(last)) => {
                 match self.days(&days, report, products).await? {
                     Some(read) => {
@@ -49,8 +52,11 @@ impl PeriodReader<'_> {
                         Ok(self.bill(Covered::Days(days), read, reading))
                     }
                     // It was read completely today.
-                    None => Ok(self
-                        .unread(PeriodReading { day_filter: DayFilter::Refused, ..last.clone() })),
+                    None => Ok(self.unread(PeriodReading {
+                        day_filter: DayFilter::Refused,
+                        warning: report.warning.clone(),
+                        ..last.clone()
+                    })),
                 }
             }
             (Plan::EveryDay(days), Some(_)) => match self.days(&days, report, products).await? {
@@ -63,6 +69,8 @@ impl PeriodReader<'_> {
             },
             (_, last) => {
                 let day_filter = last.map(|last| last.day_filter).unwrap_or_default();
+                let known = last.and_then(|last| last.warning.clone());
+                report.warning = report.warning.take().or(known);
                 self.whole(day_filter, report, products).await
             }
         }
@@ -77,7 +85,9 @@ impl PeriodReader<'_> {
         let read =
             self.api.read_bill(self.period, self.source, self.field, &self.wanted_names()).await?;
         note(&read, report, products);
-        let reading = self.complete(&read, day_filter);
+        let mut reading = self.complete(&read, day_filter);
+        // As long as it is not read by day, that is said with each cycle.
+        reading.warning = report.warning.clone().filter(|_| day_filter == DayFilter::Refused);
         Ok(self.bill(Covered::Whole, read, reading))
     }
 
@@ -94,8 +104,9 @@ impl PeriodReader<'_> {
                 note(&read, report, products);
                 Ok(Some(read))
             }
-            DaysRead::Refused { calls } => {
+            DaysRead::Refused { calls, warning } => {
                 report.calls = report.calls.saturating_add(calls);
+                report.warning = report.warning.take().or(warning);
                 Ok(None)
             }
         }
@@ -145,6 +156,7 @@ impl PeriodReader<'_> {
             rows: read.rows,
             day_filter,
             mixed: read.mixed.clone(),
+            warning: None,
             uncounted: read.uncounted.clone(),
         }
     }

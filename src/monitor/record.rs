@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use crate::domain::{
     AccessCause, AccessGoal, AccessStanding, AccountId, AccountReading, AlertBody, BillPeriod,
-    Counted, CycleOutcome, CycleReport, Decision, EstimateUse, EstimateVerdict, Figures, Limit, Money,
-    Month, MonthFigures, PendingAccess, Problem, Thresholds, Turn, Unbilled, User, UserKey,
+    Counted, CycleOutcome, CycleReport, Decision, EstimateUse, EstimateVerdict, Figures, Limit,
+    Money, Month, MonthFigures, PendingAccess, Problem, Thresholds, Turn, Unbilled, User, UserKey,
     at_turn, beijing_day, decide,
 };
 use crate::outbox::{Alerts, TOLD_TOGETHER};

@@ -5,12 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::tables::{DAYS, ESTIMATED, ESTIMATES, USAGE};
+use super::recording::STEP_TAKES;
+use super::tables::{DAYS, DAYS_ONCE, ESTIMATED, ESTIMATES, USAGE};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::unbilled::{beyond_bill, is_off};
@@ -22,6 +24,8 @@ use crate::domain::{
 
 /// How many rows one step writes, so that no click waits long (docs/behaviour.md §8).
 const STEP: usize = 1_000;
+/// How many rows are written before the time is looked at again.
+const LOOKED_AT_AFTER: usize = 50;
 
 /// A row of [`USAGE`], of which only the time is needed.
 #[derive(Deserialize)]
@@ -122,7 +126,8 @@ impl<S: Source> View<S> {
         let beyond = match unbilled {
             Some(unbilled) if unbilled.is_old => return Ok(false),
             Some(unbilled) => {
-                let hidden = self.hidden_from(user)?.filter(|_| unbilled.counts >= EstimateUse::Warn);
+                let hidden =
+                    self.hidden_from(user)?.filter(|_| unbilled.counts >= EstimateUse::Warn);
                 unbilled.for_warnings() + hidden.map_or(Money::ZERO, |hidden| hidden.amount)
             }
             None if self.open_estimate(&user.key.account)?.is_none() => Money::ZERO,
@@ -210,7 +215,8 @@ impl<S: Source> View<S> {
         let key = (account.as_str(), keys::of_day(day), project);
         let Some(estimated) = self.get(ESTIMATED, key)? else { return Ok(Money::ZERO) };
         let billed = self.get(DAYS, key)?.unwrap_or(Money::ZERO);
-        Ok(beyond_bill(estimated.amount, billed))
+        let once = self.get(DAYS_ONCE, key)?.unwrap_or(Money::ZERO);
+        Ok(beyond_bill(estimated.amount, spent(billed, once)))
     }
 
     /// Returns the users with a monitored link to a project that has an estimate.
@@ -253,7 +259,8 @@ impl<S: Source> View<S> {
     ) -> Result<Vec<(String, Money)>, StoreError> {
         let mut rows = Vec::new();
         let number = keys::of_day(day);
-        let range = (account.as_str(), number, "")..(account.as_str(), number.saturating_add(1), "");
+        let range =
+            (account.as_str(), number, "")..(account.as_str(), number.saturating_add(1), "");
         self.scan(ESTIMATED, range, Order::Ascending, |(_, _, project), estimate| {
             rows.push((project.to_owned(), estimate.amount));
             ControlFlow::Continue(())
@@ -381,8 +388,12 @@ impl<S: Source> View<S> {
         let (mut total, mut visible) = (Money::ZERO, Money::ZERO);
         for (day, of_day) in totals {
             let billed = self.days(account, *day, *day)?;
-            let billed: BTreeMap<String, Money> =
-                billed.into_iter().map(|(_, project, amount)| (project, amount)).collect();
+            let once = self.once(account, *day, *day)?;
+            let spent = |(_, project, amount): (Date, String, Money)| {
+                let once = once.get(&(project.clone(), *day)).copied().unwrap_or(Money::ZERO);
+                (project, spent(amount, once))
+            };
+            let billed: BTreeMap<String, Money> = billed.into_iter().map(spent).collect();
             let sum: Money = billed.values().copied().sum();
             let mut of_projects = Money::ZERO;
             for (project, estimate) in estimates.get(day).into_iter().flatten() {
@@ -397,6 +408,12 @@ impl<S: Source> View<S> {
     }
 }
 
+/// Returns what a bill of a day says of spending. What was paid back is of other use than what is estimated: it must not raise
+/// the estimate.
+fn spent(billed: Money, once: Money) -> Money {
+    billed - once.min(Money::ZERO)
+}
+
 impl WriteTx {
     /// Writes a bounded part of the changes. Returns whether that was the last one.
     pub fn estimate_step(&self, changes: &mut EstimateChanges) -> Result<bool, StoreError> {
@@ -405,7 +422,8 @@ impl WriteTx {
         if self.account_estimate(&changes.account)?.as_ref() != Some(&changes.state) {
             self.put(ESTIMATES, account, &changes.state)?;
         }
-        for _ in 0..STEP {
+        let begun = Instant::now();
+        for written in 1..=STEP {
             if let Some((day, project, estimate)) = changes.rows.pop() {
                 let key = (account, keys::of_day(day), project.as_str());
                 match &estimate {
@@ -416,6 +434,9 @@ impl WriteTx {
                 self.put(USAGE, (account, project.as_str()), &usage)?;
             } else {
                 return Ok(true);
+            }
+            if written % LOOKED_AT_AFTER == 0 && begun.elapsed() >= STEP_TAKES {
+                break;
             }
         }
         Ok(false)

@@ -25,7 +25,7 @@ use crate::domain::{
 const STEP: usize = 1_000;
 /// How long one step writes at most, apart from its last row or user and the commit: a click that waits for it must not wait
 /// for 50 ms (docs/behaviour.md §8), however large the tables are and whatever else the machine does.
-const STEP_TAKES: Duration = Duration::from_millis(5);
+pub(super) const STEP_TAKES: Duration = Duration::from_millis(5);
 /// How many rows of days are written before the time is looked at again.
 const DAYS_AT_ONCE: usize = 100;
 /// How many days a bill is waited for that lacks most of a day's spending.
@@ -185,10 +185,9 @@ impl<S: Source> View<S> {
         };
         let today = beijing_day(now);
         let week_ago = today.checked_sub(WAITED_FOR.days()).unwrap_or(today);
-        for (day, _) in estimate.days.iter().filter(|(day, _)| week_ago <= **day && **day <= to) {
+        for day in estimate.days.keys().filter(|day| week_ago <= **day && **day <= to) {
             let estimated = self.estimated_on(account, *day)?;
-            let read: Vec<_> =
-                bills.values().filter(|bill| bill.covered.includes(*day)).collect();
+            let read: Vec<_> = bills.values().filter(|bill| bill.covered.includes(*day)).collect();
             let stored = self.days(account, *day, *day)?.into_iter();
             let stored: BTreeMap<String, Money> =
                 stored.map(|(_, project, amount)| (project, amount)).collect();
@@ -197,7 +196,8 @@ impl<S: Source> View<S> {
                 rows.chain(stored.get(project)).copied().max().unwrap_or(Money::ZERO)
             };
             let all: Money = estimated.iter().map(|(_, amount)| *amount).sum();
-            let missing = estimated.iter().map(|(project, amount)| beyond_bill(*amount, billed(project)));
+            let missing =
+                estimated.iter().map(|(project, amount)| beyond_bill(*amount, billed(project)));
             let missing: Money = missing.sum();
             if all.is_positive() && missing + missing > all {
                 tracing::warn!(%account, %day, %missing, "the bill lacks most of a day's spending");

@@ -71,6 +71,9 @@ pub(super) enum FoldError {
     TooLong,
 }
 
+/// Sums by day and product.
+type Products = BTreeMap<(Date, String), BilledAmount>;
+
 /// The state of one read.
 pub(super) struct Fold {
     source: BillSource,
@@ -90,7 +93,7 @@ pub(super) struct Fold {
     /// If rows are also added up by what they are for: then each of them has to be understood.
     items: Option<BTreeMap<(Date, BilledItem), BilledAmount>>,
     /// By product, from this day on.
-    products: Option<(Date, BTreeMap<(Date, String), BilledAmount>)>,
+    products: Option<(Date, Products)>,
     /// How many rows are to be read at most.
     longest: u64,
     mixed: BTreeSet<Date>,
@@ -131,7 +134,7 @@ pub(super) struct Sums {
     /// By what the rows are for, if that was asked for.
     pub(super) items: BTreeMap<(Date, BilledItem), BilledAmount>,
     /// By day and product, of the days for which that was asked; see [`family_of`].
-    pub(super) products: BTreeMap<(Date, String), BilledAmount>,
+    pub(super) products: Products,
     /// Days that also hold rows of days outside the period, or of an unknown day.
     pub(super) mixed: BTreeSet<Date>,
     /// How many rows say no day.

@@ -134,6 +134,8 @@ pub enum DaysRead {
     Refused {
         /// Number of calls made.
         calls: u32,
+        /// What the list said.
+        warning: Option<String>,
     },
 }
 
@@ -247,12 +249,22 @@ impl AccountClient {
             match self.read_part(part, owner, &mut calls).await {
                 // A warning may say that the filter was ignored.
                 Ok(sums) if sums.warning.is_none() => read.extend(BillReading::of(sums, calls)),
-                Ok(_) | Err(PartError::OtherDays | PartError::TooLong) => {
-                    return Ok(DaysRead::Refused { calls: read.calls.saturating_add(calls) });
+                Ok(sums) => {
+                    let warning = sums.warning;
+                    tracing::warn!(%period, ?warning, "the bill is not read by day");
+                    let calls = read.calls.saturating_add(calls);
+                    return Ok(DaysRead::Refused { calls, warning });
+                }
+                Err(PartError::OtherDays | PartError::TooLong) => {
+                    let warning = Some("ExpenseDate".to_owned());
+                    let calls = read.calls.saturating_add(calls);
+                    return Ok(DaysRead::Refused { calls, warning });
                 }
                 Err(PartError::Failed(error)) if refuses_filter(&error) => {
                     tracing::warn!(%period, %error, "the bill cannot be read by day");
-                    return Ok(DaysRead::Refused { calls: read.calls.saturating_add(calls) });
+                    let calls = read.calls.saturating_add(calls);
+                    let warning = Some(bounded(&error.to_string()));
+                    return Ok(DaysRead::Refused { calls, warning });
                 }
                 Err(PartError::Failed(error)) => return Err(error),
             }

@@ -301,7 +301,10 @@ pub fn estimate() -> EstimateReading {
         account: "main".parse().unwrap(),
         at: now(),
         evening: Some(day),
-        days: Some(BTreeMap::from([(day, SharedDay { projects, hidden: money("2"), ..SharedDay::default() })])),
+        days: Some(BTreeMap::from([(
+            day,
+            SharedDay { projects, hidden: money("2"), ..SharedDay::default() },
+        )])),
         usage: BTreeMap::from([(project("p"), usage)]),
         state: AccountEstimate { counts: EstimateUse::Warn, ..AccountEstimate::default() },
     }
