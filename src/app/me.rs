@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::outcome::BillingProject;
 use super::{billing, days, users};
 use crate::domain::{
-    BillPeriod, Condition, DayChart, Forecast, Money, Month, OpenId, QuotaRequest, Settings,
-    SpendingRecord, Unbilled, User, UserKey,
+    BillPeriod, Condition, DayChart, Forecast, Hidden, Money, Month, OpenId, QuotaRequest,
+    Settings, SpendingRecord, Unbilled, User, UserKey,
 };
 use crate::store::{Source, StoreError, View};
 
@@ -34,6 +34,8 @@ pub struct MyUser {
     pub stale: Option<Option<Timestamp>>,
     /// What is estimated beyond the bill; `None` if nothing is.
     pub unbilled: Option<Unbilled>,
+    /// What the account has spent in no project that is known yet: it may be the user's.
+    pub hidden: Option<Hidden>,
     /// The month's total.
     pub total: Money,
     /// What the month counts against the limit; `None` without one.
@@ -83,6 +85,7 @@ pub fn view<S: Source>(
             condition: users::condition_of(tx, settings, &user, now)?,
             stale: spent.stale,
             unbilled: tx.unbilled(&user)?,
+            hidden: tx.hidden_from(&user)?,
             total,
             month: tx.month(&user, now)?,
             forecast: tx.forecast(&user, now)?,

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::trouble::Trouble;
 use crate::domain::{
     Account, AccountBill, AccountEstimate, AccountId, AlertKind, AlertRecord, Approval,
-    Authorisation, BillPeriod, Change, Condition, DayChart, Forecast, Freshness, LedgerEntry,
-    Money, MonitorState, Month, Offer, PathReports, PendingAccess, ProjectInfo, ProjectLink,
-    ProjectName, Proof, RememberedAccess, Sharing, Situation, Temporary, Thresholds, Unbilled,
-    User, UserKey,
+    Authorisation, BillPeriod, Change, Condition, DayChart, Forecast, Freshness, Hidden,
+    LedgerEntry, Money, MonitorState, Month, Offer, PathReports, PendingAccess, ProjectInfo,
+    ProjectLink, ProjectName, Proof, RememberedAccess, Sharing, Situation, Temporary, Thresholds,
+    Unbilled, User, UserKey,
 };
 
 /// Which users a list shows.
@@ -196,6 +196,8 @@ pub struct UserDetail {
     pub shared: Vec<Sharing>,
     /// What is estimated beyond the bill; `None` if nothing is.
     pub unbilled: Option<Unbilled>,
+    /// What the account has spent in no project that is known yet: it may be the user's.
+    pub hidden: Option<Hidden>,
     /// Thresholds in force.
     pub thresholds: Thresholds,
     /// How it stands with quota and month limit.

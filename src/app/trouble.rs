@@ -51,6 +51,8 @@ pub enum Cause {
     BillPermission,
     /// The access key may not manage users.
     UserPermission,
+    /// The same about 方舟.
+    ModelPermission,
     /// The object does not exist.
     NotFound,
     /// The object exists already.
@@ -144,6 +146,7 @@ impl From<&volcengine::Error> for Trouble {
             ErrorKind::Credentials => Cause::Credentials,
             ErrorKind::ClockSkew => Cause::Clock,
             ErrorKind::Permission if error.is_about_bills() => Cause::BillPermission,
+            ErrorKind::Permission if error.is_about_models() => Cause::ModelPermission,
             ErrorKind::Permission => Cause::UserPermission,
             ErrorKind::NotFound => Cause::NotFound,
             ErrorKind::AlreadyExists => Cause::AlreadyExists,

@@ -166,6 +166,7 @@ pub fn detail<S: Source>(
         shared: tx.sharing_among(&links)?,
         links,
         unbilled: tx.unbilled(&user)?,
+        hidden: tx.hidden_from(&user)?,
         thresholds,
         pending: tx.access_pending(&user.key)?,
         remembered: tx.access_remembered(&user.key)?,

@@ -411,14 +411,18 @@ impl Cards {
             return words.t("estimate.unread", &[("account", &name), ("reason", &reason)]);
         };
         let (since, time) = (words.day(*since), words.time(read_at));
-        let values: [(&str, &dyn std::fmt::Display); 5] = [
+        let pending = estimate.pending.min(estimate.hidden).rounded();
+        let values: [(&str, &dyn std::fmt::Display); 6] = [
             ("account", &name),
             ("amount", &estimate.total.rounded()),
             ("hidden", &estimate.hidden.rounded()),
+            ("pending", &pending),
             ("since", &since),
             ("time", &time),
         ];
-        let mut text = words.t("estimate.account", &values);
+        let key =
+            if pending.is_positive() { "estimate.account_pending" } else { "estimate.account" };
+        let mut text = words.t(key, &values);
         if estimate.older_count > 0 {
             let names: Vec<&str> = estimate.older.iter().map(ProjectName::as_str).collect();
             let names = clip(&names.join(&words.t("list.separator", &[])), 40);

@@ -8,8 +8,9 @@ use super::engine::always;
 use super::text::clip;
 use crate::cards::wording::Wording;
 use crate::domain::{
-    AccessGoal, AccountId, Forecast, Freshness, Limit, Money, Month, MonthFigures, PendingAccess,
-    ProjectLink, Rate, RunsOut, Shade, Switch, Thresholds, Unbilled, Usage, User, UserStatus,
+    AccessGoal, AccountId, Forecast, Freshness, Hidden, Limit, Money, Month, MonthFigures,
+    PendingAccess, ProjectLink, Rate, RunsOut, Shade, Switch, Thresholds, Unbilled, Usage, User,
+    UserStatus,
 };
 
 /// Quota, consumed, remaining, percent and the bar.
@@ -111,14 +112,45 @@ fn figures_at(
     }
 }
 
-/// What is estimated beyond the bill, as a line; none if nothing is and that is certain.
-pub fn unbilled(words: Wording, unbilled: Option<&Unbilled>) -> Option<String> {
-    let unbilled = unbilled.filter(|it| it.amount.is_positive() || it.is_old)?;
+/// What is estimated beyond the bill, and what may be the user's and is not visible yet, as a line; none if there is nothing
+/// and that is certain.
+pub fn unbilled(
+    words: Wording,
+    unbilled: Option<&Unbilled>,
+    hidden: Option<&Hidden>,
+) -> Option<String> {
+    let nothing = |it: &Unbilled| !it.amount.is_positive() && (!it.is_old || hidden.is_some());
+    let estimated = unbilled.filter(|it| !nothing(it)).map(|it| estimated(words, it));
+    let parts = [estimated, hidden.map(|it| not_visible(words, it))];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+/// What nobody knows the project of. It is the account's: it may be the user's.
+fn not_visible(words: Wording, hidden: &Hidden) -> String {
+    let (since, never) = (words.day(hidden.since), (hidden.amount - hidden.pending).rounded());
+    let pending = hidden.pending.rounded();
+    let key = match (never.is_positive(), pending.is_positive()) {
+        (true, true) => "estimate.hidden_both",
+        (false, true) => "estimate.pending",
+        (_, false) => "estimate.hidden",
+    };
+    let amount = hidden.amount.rounded();
+    let values: [(&str, &dyn std::fmt::Display); 3] =
+        [("amount", &amount), ("since", &since), ("pending", &pending)];
+    let mut text = words.t(key, &values);
+    if let Some(reason) = &hidden.reason {
+        text.push_str(&words.t("estimate.hidden_why", &[("reason", &clip(reason, 120))]));
+    }
+    text
+}
+
+fn estimated(words: Wording, unbilled: &Unbilled) -> String {
     let (since, time) = (words.day(unbilled.since), words.time(unbilled.read_at));
     let values: [(&str, &dyn std::fmt::Display); 3] =
         [("amount", &unbilled.amount), ("since", &since), ("time", &time)];
     let key = if unbilled.is_old { "estimate.user_old" } else { "estimate.user" };
-    Some(words.t(key, &values))
+    words.t(key, &values)
 }
 
 /// The status as tags. A pending change replaces the status.

@@ -97,7 +97,7 @@ impl Cards {
             account: own.account_name.as_str(),
             status: words.standing(user, own.condition, None),
             figures: facts::user_figures(words, user),
-            unbilled: facts::unbilled(words, own.unbilled.as_ref()),
+            unbilled: facts::unbilled(words, own.unbilled.as_ref(), own.hidden.as_ref()),
             month: own.month.and_then(|month| facts::month(words, user, &month)),
             forecast: own.forecast.and_then(|it| facts::forecast(words, &it)),
             stale: facts::stale(words, own.stale),

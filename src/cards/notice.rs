@@ -57,7 +57,7 @@ impl Cards {
                 _ => None,
             },
             figures: facts::figures(words, user.quota, user.consumed, Some(&detail.thresholds)),
-            unbilled: facts::unbilled(words, detail.unbilled.as_ref()),
+            unbilled: facts::unbilled(words, detail.unbilled.as_ref(), detail.hidden.as_ref()),
             month: detail.month.and_then(|month| facts::month(words, user, &month)),
             forecast: detail.forecast.and_then(|it| facts::forecast(words, &it)),
             can_ask: user.status != UserStatus::Gone,

@@ -129,7 +129,7 @@ impl Cards {
                 .map(|decided| decided.note.as_str())
                 .filter(|note| !note.is_empty()),
             figures: facts::user_figures(words, user),
-            unbilled: facts::unbilled(words, view.unbilled.as_ref()),
+            unbilled: facts::unbilled(words, view.unbilled.as_ref(), None),
             month: view.month.as_ref().and_then(|month| facts::month(words, user, month)),
             forecast: view.forecast.as_ref().and_then(|it| facts::forecast(words, it)),
             earlier: view.earlier.iter().map(|it| self.earlier(it, ctx)).collect(),

@@ -72,6 +72,7 @@ impl Wording {
             Cause::Clock => "trouble.clock",
             Cause::BillPermission => "trouble.bill_permission",
             Cause::UserPermission => "trouble.user_permission",
+            Cause::ModelPermission => "trouble.model_permission",
             Cause::NotFound => "trouble.not_found",
             Cause::AlreadyExists => "trouble.already_exists",
             Cause::Conflict => "trouble.conflict",

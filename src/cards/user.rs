@@ -156,7 +156,7 @@ impl Cards {
             access_open: is_cut || is_failing || detail.pending.is_some(),
             settings_summary: self.settings_summary(detail),
             access_summary: self.access_summary(user),
-            unbilled: facts::unbilled(words, detail.unbilled.as_ref()),
+            unbilled: facts::unbilled(words, detail.unbilled.as_ref(), detail.hidden.as_ref()),
             month: detail.month.and_then(|month| facts::month(words, user, &month)),
             forecast: detail.forecast.and_then(|it| facts::forecast(words, &it)),
             updated: user.spending_updated_at.map(|at| words.time_full(at)),

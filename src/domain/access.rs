@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::path::add_items;
 use super::{
-    AccessItem, AccessKeyInfo, AccessPath, BillPeriod, HeldPolicy, Operator, PathItems,
-    ProjectName, Report, Switch, User, UserStatus,
+    AccessItem, AccessKeyInfo, AccessPath, BillPeriod, HeldPolicy, Money, Operator, PathItems,
+    ProjectName, Report, Switch, Unbilled, User, UserStatus,
 };
 
 /// The end state that enforcement works towards.
@@ -153,6 +153,18 @@ pub struct PendingAccess {
     /// The card that shows it in progress, updated at the end.
     #[serde(default)]
     pub report: Option<Report>,
+    /// What the monitor counted beside the bill when it ordered a cut.
+    #[serde(default)]
+    pub counted: Option<Counted>,
+}
+
+/// What a cut was ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// What was billed.
+    pub consumed: Money,
+    /// What was estimated beyond that.
+    pub unbilled: Unbilled,
 }
 
 impl PendingAccess {
@@ -168,7 +180,21 @@ impl PendingAccess {
             paths: BTreeMap::new(),
             delay_alerted: false,
             report: None,
+            counted: None,
         }
+    }
+
+    /// Returns what counts beside the bill now, when `consumed` is billed. An estimate that has ended since the cut was ordered
+    /// counts for what the bill has not shown: a cut is not withdrawn because the money is in neither. A correction of an
+    /// estimate that goes on is one.
+    pub fn beside_bill(&self, now: Option<Unbilled>, consumed: Money) -> Option<Unbilled> {
+        let Some(Counted { consumed: before, unbilled }) = self.counted else { return now };
+        if now.is_some_and(|now| now.since <= unbilled.since) {
+            return now;
+        }
+        let left = (before + unbilled.amount - consumed).max(Money::ZERO);
+        let amount = now.map_or(left, |now| now.amount.max(left));
+        Some(Unbilled { amount, ..now.unwrap_or(unbilled) })
     }
 
     /// Sets the card that shows the change once it is confirmed.
@@ -417,6 +443,38 @@ impl RememberedAccess {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cut_counts_what_was_estimated_until_the_bill_or_a_correction_says_otherwise() {
+        let money = |text: &str| text.parse::<Money>().unwrap();
+        let at: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
+        let estimate = |since: i8, amount: &str| Unbilled {
+            in_month: None,
+            amount: money(amount),
+            since: jiff::civil::date(2026, 11, since),
+            read_at: at,
+            counts: crate::domain::EstimateUse::Cut,
+            is_old: false,
+        };
+        let cut = PendingAccess::new(AccessGoal::Cut, AccessCause::QuotaUsedUp, at);
+        assert_eq!(cut.beside_bill(Some(estimate(22, "3")), money("9")), Some(estimate(22, "3")));
+        let counted = Counted { consumed: money("5"), unbilled: estimate(21, "95") };
+        let cut = PendingAccess { counted: Some(counted), ..cut };
+        for (now, consumed, counts) in [
+            (Some(estimate(21, "95")), "5", Some("95")),
+            // The estimate of these days was corrected.
+            (Some(estimate(21, "60")), "5", Some("60")),
+            // The first day has ended, and its money is not in the bill.
+            (Some(estimate(22, "35")), "5", Some("95")),
+            (Some(estimate(22, "35")), "65", Some("35")),
+            (Some(estimate(22, "35")), "45", Some("55")),
+            (None, "5", Some("95")),
+            (None, "120", Some("0")),
+        ] {
+            let found = cut.beside_bill(now, money(consumed)).map(|unbilled| unbilled.amount);
+            assert_eq!(found, counts.map(money), "{now:?} {consumed}");
+        }
+    }
 
     #[test]
     fn the_status_follows_from_keys_and_login() {

@@ -5,7 +5,7 @@
 //! (docs/platforms/ark.md §D.5). What cannot be shared out by a rule is hidden: it belongs to nobody before the split bill
 //! says whose it is. It never counts as zero, and is never spread over others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +29,18 @@ pub enum UsageKind {
     Other,
 }
 
+impl UsageKind {
+    /// Returns the word that it is stored by.
+    fn word(self) -> &'static str {
+        match self {
+            UsageKind::Input => "input",
+            UsageKind::Cached => "cached",
+            UsageKind::Output => "output",
+            UsageKind::Other => "other",
+        }
+    }
+}
+
 /// What a row of an account's bill of the day is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BilledItem {
@@ -45,6 +57,16 @@ pub enum BilledItem {
     Other,
 }
 
+impl BilledItem {
+    /// Returns what a model's item is stored by; `None` for anything else.
+    pub fn key(&self) -> Option<String> {
+        match self {
+            BilledItem::Model { model, kind } => Some(format!("{model}/{}", kind.word())),
+            BilledItem::Project(_) | BilledItem::Other => None,
+        }
+    }
+}
+
 /// What a project used of a model on one day and has to pay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelUsage {
@@ -58,11 +80,15 @@ pub struct ModelUsage {
     pub tokens: u64,
     /// Images.
     pub images: u64,
+    /// Whether there is more of which it is not known what it is: online calls, or a batch job at another price.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unclear: bool,
 }
 
 impl ModelUsage {
     /// Adds more usage of the same model.
     pub fn add(&mut self, more: ModelUsage) {
+        self.unclear |= more.unclear;
         for (sum, more) in [
             (&mut self.input, more.input),
             (&mut self.cached, more.cached),
@@ -108,6 +134,11 @@ impl ProjectUsage {
         self.first <= day && day <= beijing_day(self.read_at)
     }
 
+    fn is_clear(&self, day: Date, model: &str) -> bool {
+        let used = self.days.get(&day).and_then(|models| models.get(model));
+        used.is_none_or(|used| !used.unclear)
+    }
+
     fn of(&self, day: Date, model: &str, kind: UsageKind) -> u64 {
         let used = self.days.get(&day).and_then(|models| models.get(model));
         used.map_or(0, |used| used.measured(kind))
@@ -121,6 +152,8 @@ pub struct SharedDay {
     pub projects: BTreeMap<ProjectName, Money>,
     /// 出账前不可见: the part that cannot be shared out.
     pub hidden: Money,
+    /// The part of that which later usage may still explain.
+    pub pending: Money,
 }
 
 impl SharedDay {
@@ -146,49 +179,80 @@ pub fn model_name(text: &str) -> String {
     }
 }
 
+/// Says how much of an item's money is old enough to be shared out by the usage that is known.
+pub trait Explains {
+    /// Returns that part of the `amount` of a model's item on a day, of which all projects together used `used`.
+    fn explained(&self, day: Date, item: &BilledItem, amount: Money, used: u128) -> Money;
+}
+
 /// Shares an account's money out among its projects. `usage` names every project of the account; `None` is one whose usage
-/// was never read.
+/// was never read. `known` says how much of the money that usage can explain: the rest belongs to nobody yet, whoever has used
+/// the model before (docs/behaviour.md §5).
 ///
 /// A model's money is hidden if the usage of any project is not known for that day, or if nobody used the model.
 /// The parts of a day add up to its money exactly: what does not divide goes to the project that used most, the first by name.
 pub fn share(
     money: &BTreeMap<(Date, BilledItem), Money>,
     usage: &BTreeMap<ProjectName, Option<ProjectUsage>>,
+    known: &impl Explains,
 ) -> BTreeMap<Date, SharedDay> {
     let mut days: BTreeMap<Date, SharedDay> = BTreeMap::new();
     for ((day, item), amount) in money {
         let shared = days.entry(*day).or_default();
-        match item {
+        let users = match item {
             BilledItem::Project(project) => {
                 *shared.projects.entry(project.clone()).or_insert(Money::ZERO) += *amount;
+                continue;
             }
-            BilledItem::Other => shared.hidden += *amount,
-            BilledItem::Model { model, kind } => match users_of(usage, *day, model, *kind) {
-                Some(users) => {
-                    for (project, part) in split(*amount, &users) {
-                        *shared.projects.entry(project.clone()).or_insert(Money::ZERO) += part;
-                    }
-                }
-                None => shared.hidden += *amount,
-            },
+            BilledItem::Other => None,
+            BilledItem::Model { model, kind } => users_of(usage, *day, model, *kind),
+        };
+        let Some(users) = users else {
+            shared.hidden += *amount;
+            continue;
+        };
+        let used = users.iter().map(|(_, used)| u128::from(*used)).sum();
+        let explained = known.explained(*day, item, *amount, used);
+        let pending = *amount - explained;
+        shared.pending += pending;
+        shared.hidden += pending;
+        if users.is_empty() {
+            shared.hidden += explained;
+        }
+        for (project, part) in split(explained, &users) {
+            *shared.projects.entry(project.clone()).or_insert(Money::ZERO) += part;
         }
     }
     days
 }
 
-/// Returns the money for models that cannot be shared out.
-pub fn unshared(
-    money: &BTreeMap<(Date, BilledItem), Money>,
+/// Returns the models with money that cannot be shared out, because nobody is known to have used them.
+pub fn unused_models<'a>(
+    money: &'a BTreeMap<(Date, BilledItem), Money>,
     usage: &BTreeMap<ProjectName, Option<ProjectUsage>>,
-) -> Money {
-    let hidden = money.iter().filter(|((day, item), _)| match item {
-        BilledItem::Model { model, kind } => users_of(usage, *day, model, *kind).is_none(),
-        BilledItem::Project(_) | BilledItem::Other => false,
+) -> BTreeSet<&'a str> {
+    let unused = money.iter().filter_map(|((day, item), amount)| match item {
+        BilledItem::Model { model, kind } => {
+            let users = users_of(usage, *day, model, *kind).filter(|users| !users.is_empty());
+            (amount.is_positive() && users.is_none()).then_some(model.as_str())
+        }
+        BilledItem::Project(_) | BilledItem::Other => None,
     });
-    hidden.map(|(_, amount)| *amount).sum()
+    unused.collect()
 }
 
-/// Returns who used a model on a day, and how much; `None` if that is not known, or nobody did.
+/// Returns how much of a model's item all projects together used on a day; `None` if that is not known.
+pub fn used_of(
+    usage: &BTreeMap<ProjectName, Option<ProjectUsage>>,
+    day: Date,
+    item: &BilledItem,
+) -> Option<u128> {
+    let BilledItem::Model { model, kind } = item else { return None };
+    let users = users_of(usage, day, model, *kind)?;
+    Some(users.into_iter().map(|(_, used)| u128::from(used)).sum())
+}
+
+/// Returns who used a model on a day, and how much; `None` if that is not known, or not clear, of some project.
 fn users_of<'a>(
     usage: &'a BTreeMap<ProjectName, Option<ProjectUsage>>,
     day: Date,
@@ -197,14 +261,17 @@ fn users_of<'a>(
 ) -> Option<Vec<(&'a ProjectName, u64)>> {
     let mut users = Vec::new();
     for (project, usage) in usage {
-        let used = usage.as_ref().filter(|usage| usage.covers(day))?.of(day, model, kind);
+        let usage =
+            usage.as_ref().filter(|usage| usage.covers(day) && usage.is_clear(day, model))?;
+        let used = usage.of(day, model, kind);
         if used > 0 {
             users.push((project, used));
         }
     }
-    (!users.is_empty()).then_some(users)
+    Some(users)
 }
 
+/// Divides an amount; nothing comes of it if there is nobody.
 fn split<'a>(amount: Money, users: &[(&'a ProjectName, u64)]) -> Vec<(&'a ProjectName, Money)> {
     let total: Decimal = users.iter().map(|(_, used)| Decimal::from(*used)).sum();
     let most = users.iter().map(|(_, used)| *used).max();
@@ -237,6 +304,24 @@ mod tests {
 
     const DAY: Date = date(2026, 11, 23);
 
+    /// Usage that is newer than any money.
+    struct All;
+
+    impl Explains for All {
+        fn explained(&self, _: Date, _: &BilledItem, amount: Money, _: u128) -> Money {
+            amount
+        }
+    }
+
+    /// Usage that explains so much of each item.
+    struct UpTo(&'static str);
+
+    impl Explains for UpTo {
+        fn explained(&self, _: Date, _: &BilledItem, amount: Money, _: u128) -> Money {
+            amount.min(money(self.0))
+        }
+    }
+
     fn project(name: &str) -> ProjectName {
         name.parse().unwrap()
     }
@@ -255,7 +340,7 @@ mod tests {
     }
 
     fn tokens(input: u64, cached: u64, output: u64) -> ModelUsage {
-        ModelUsage { input, cached, output, tokens: input + output, images: 0 }
+        ModelUsage { input, cached, output, tokens: input + output, ..ModelUsage::default() }
     }
 
     fn item(model: &str, kind: UsageKind) -> (Date, BilledItem) {
@@ -302,7 +387,7 @@ mod tests {
             (UsageKind::Other, "a 3.928571, b 6.071429, hidden 0"),
         ] {
             let money = BTreeMap::from([(item("M", kind), money("10"))]);
-            assert_eq!(shown(&share(&money, &usage)), shares, "{kind:?}");
+            assert_eq!(shown(&share(&money, &usage, &All)), shares, "{kind:?}");
         }
     }
 
@@ -322,6 +407,12 @@ mod tests {
             ("no usage was ever read", input(), BTreeMap::new(), "hidden 10"),
             ("a project was never read", input(), two(None), "hidden 10"),
             ("a project was not read on that day", input(), two(yesterday), "hidden 10"),
+            (
+                "some of it may be a batch job's",
+                input(),
+                two(usage("m", ModelUsage { unclear: true, ..tokens(5, 0, 5) })),
+                "hidden 10",
+            ),
             (
                 "nobody used that model",
                 BTreeMap::from([(item("x", UsageKind::Input), money("10"))]),
@@ -348,7 +439,25 @@ mod tests {
             ),
             ("there is no money", BTreeMap::new(), one(known()), "nothing"),
         ] {
-            assert_eq!(shown(&share(&money, &usage)), shares, "{what}");
+            assert_eq!(shown(&share(&money, &usage, &All)), shares, "{what}");
+        }
+    }
+
+    #[test]
+    fn money_that_is_newer_than_the_usage_is_nobodys() {
+        let one = BTreeMap::from([(project("a"), usage("m", tokens(100, 0, 10)))]);
+        let nobody = BTreeMap::from([(project("a"), usage("x", tokens(100, 0, 10)))]);
+        let input = BTreeMap::from([(item("m", UsageKind::Input), money("101"))]);
+        for (usage, upto, shares, pending) in [
+            (&one, "1", "a 1, hidden 100", "100"),
+            (&one, "101", "a 101, hidden 0", "0"),
+            (&one, "0", "a 0, hidden 101", "101"),
+            (&nobody, "1", "hidden 101", "100"),
+            (&nobody, "101", "hidden 101", "0"),
+        ] {
+            let days = share(&input, usage, &UpTo(upto));
+            assert_eq!(shown(&days), shares, "{upto}");
+            assert_eq!(days[&DAY].pending, money(pending), "{upto}");
         }
     }
 
@@ -379,7 +488,7 @@ mod tests {
             (project("c"), usage("m", tokens(0, 0, 1))),
         ]);
         let money = BTreeMap::from([(item("m", UsageKind::Output), money("0.000001"))]);
-        assert_eq!(shown(&share(&money, &usage)), "a 0.000001, b 0, c 0, hidden 0");
+        assert_eq!(shown(&share(&money, &usage, &All)), "a 0.000001, b 0, c 0, hidden 0");
     }
 
     fn kinds() -> impl Strategy<Value = UsageKind> {
@@ -412,6 +521,7 @@ mod tests {
             output,
             tokens: input + output,
             images,
+            unclear: false,
         });
         let models = prop::collection::btree_map("[m-p]", used, 0..4);
         let project = prop::option::weighted(0.95, models).prop_map(|models| {
@@ -431,14 +541,14 @@ mod tests {
                 (prop::sample::select(vec![DAY, DAY.yesterday().unwrap()]), items()), amounts(), 0..20),
             usage in usages(),
         ) {
-            let days = share(&money, &usage);
+            let days = share(&money, &usage, &All);
             for day in [DAY, DAY.yesterday().unwrap()] {
                 let of_day = money.iter().filter(|((of, _), _)| *of == day);
                 let total: Money = of_day.map(|(_, amount)| *amount).sum();
                 let shared = days.get(&day).map_or(Money::ZERO, SharedDay::total);
                 prop_assert_eq!(shared, total);
             }
-            prop_assert_eq!(share(&money, &usage), days, "the same again");
+            prop_assert_eq!(share(&money, &usage, &All), days, "the same again");
         }
 
         #[test]

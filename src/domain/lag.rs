@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::ToSpan;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use super::Money;
@@ -15,8 +15,6 @@ use super::estimate::BilledItem;
 const DECIMALS: u32 = 6;
 /// The last day that is certainly settled is this many days back: a day's rows are complete the day after.
 const SETTLED_AFTER_DAYS: i64 = 2;
-/// Usage is this much later than the money at most, with some room (docs/platforms/ark.md §C.1).
-const USAGE_DELAY: SignedDuration = SignedDuration::from_mins(30);
 /// How many settled days the part is taken from.
 const SETTLED_DAYS: i64 = 3;
 
@@ -136,56 +134,6 @@ pub fn caught_up(
     items.map(|((day, item), billed)| ((*day, item.clone()), amount(*day, item, billed))).collect()
 }
 
-/// Returns the account's money for models, by day.
-pub fn of_models(money: &BTreeMap<(Date, BilledItem), Money>) -> BTreeMap<Date, Money> {
-    let mut days = BTreeMap::new();
-    for ((day, item), amount) in money {
-        if matches!(item, BilledItem::Model { .. }) {
-            *days.entry(*day).or_insert(Money::ZERO) += *amount;
-        }
-    }
-    days
-}
-
-/// Up to which money of an account the usage of its projects is known. Usage follows the money by up to half an hour.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explained {
-    /// The account's money for models by day: that of the usage that is known.
-    #[serde(default)]
-    money: BTreeMap<Date, Money>,
-    /// What was seen later, and when: explained by usage that is read long enough after that.
-    #[serde(default)]
-    seen: Option<(Timestamp, BTreeMap<Date, Money>)>,
-    /// The money for models that the usage of no project explained when all of it was last read.
-    #[serde(default)]
-    pub unshared: Money,
-}
-
-impl Explained {
-    /// Takes note of the money seen `at` a time, and of whether the usage of all projects was read after that.
-    pub fn note(&mut self, at: Timestamp, money: BTreeMap<Date, Money>, is_usage_read: bool) {
-        let seen = self.seen.take_if(|(seen, _)| {
-            let age = at.duration_since(*seen);
-            age.is_negative() || (is_usage_read && age >= USAGE_DELAY)
-        });
-        if let Some((before, money)) = seen
-            && before <= at
-        {
-            self.money = money;
-        }
-        self.seen.get_or_insert((at, money));
-    }
-
-    /// Returns how much of the money of `now` no usage explains yet, summed over the days.
-    pub fn growth(&self, now: &BTreeMap<Date, Money>) -> Money {
-        let more = |(day, amount): (&Date, &Money)| {
-            let known = self.money.get(day).copied().unwrap_or(Money::ZERO);
-            (*amount - known).max(Money::ZERO)
-        };
-        now.iter().map(more).sum()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
@@ -245,37 +193,6 @@ mod tests {
     #[test]
     fn settled_days_are_those_before_yesterday() {
         assert_eq!(settled_days(TODAY), [19, 20, 21].map(|day| date(2026, 11, day)));
-    }
-
-    #[test]
-    fn money_is_explained_by_usage_that_is_read_half_an_hour_after_it() {
-        let days = |amount: &str| BTreeMap::from([(TODAY, money(amount))]);
-        let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
-        let mut explained = Explained::default();
-        // (minute, money, whether usage is read) -> what is not explained then
-        for (minute, amount, is_read, growth) in [
-            (0, "5", true, "5"),
-            (10, "5", true, "5"),
-            (29, "6", true, "6"),
-            (35, "7", false, "7"),
-            // Read 40 minutes after the 5.
-            (40, "8", true, "3"),
-            (69, "8", true, "3"),
-            (70, "8", true, "0"),
-            (90, "9", false, "1"),
-            // The clock was set back: nothing is explained by that.
-            (60, "9", true, "1"),
-            (89, "9", true, "1"),
-            (90, "9", true, "0"),
-            // A correction.
-            (120, "4", false, "0"),
-        ] {
-            explained.note(at(minute), days(amount), is_read);
-            assert_eq!(explained.growth(&days(amount)), money(growth), "{minute}");
-        }
-        let yesterday = date(2026, 11, 22);
-        let more = BTreeMap::from([(yesterday, money("2")), (TODAY, money("9"))]);
-        assert_eq!(explained.growth(&more), money("2"));
     }
 
     proptest! {

@@ -12,10 +12,13 @@ pub mod creation;
 pub mod days;
 pub mod decision;
 pub mod digest;
+mod early;
 pub mod estimate;
 pub mod event_window;
+pub mod explained;
 pub mod forecast;
 pub mod group_roles;
+mod held;
 pub mod ids;
 pub mod incident;
 pub mod lag;
@@ -50,7 +53,8 @@ pub mod user;
 mod verdict;
 
 pub use access::{
-    AccessCause, AccessGoal, PathProgress, PendingAccess, Reach, RememberedAccess, UserAccess,
+    AccessCause, AccessGoal, Counted, PathProgress, PendingAccess, Reach, RememberedAccess,
+    UserAccess,
 };
 pub use account::{Account, AccountNumber, BalanceReading, WrongAccount, check_number};
 pub use alert::{
@@ -75,13 +79,15 @@ pub use digest::{
 };
 pub use estimate::{BilledItem, ModelUsage, ProjectUsage, SharedDay, UsageKind};
 pub use event_window::EVENT_WINDOW;
+pub use explained::Explained;
 pub use forecast::{Forecast, IncidentChange, Rate, RunsOut, Spending, run_out};
 pub use group_roles::{GroupRoles, ListedMember};
+pub use held::holds_all;
 pub use ids::{
     AccountId, ChatId, IdError, MessageId, OpId, OpenId, ProjectName, UserKey, Username,
 };
 pub use incident::{Act, Deed, Situation, Standing};
-pub use lag::{BilledAmount, ChargedParts, Explained, caught_up, settled_days};
+pub use lag::{BilledAmount, ChargedParts, caught_up, settled_days};
 pub use ledger::{Booking, LedgerEntry, LedgerError, Operator, Parties};
 pub use link::{Freshness, ProjectInfo, ProjectLink, oldest_stale};
 pub use money::{AmountError, Money, shown_parts};
@@ -118,7 +124,7 @@ pub use topup::{Offer, Preset, offers};
 pub use turn::{Turn, at_turn};
 pub use typo::{FarAbove, far_above};
 pub use unbilled::{
-    AccountEstimate, DayTotal, EstimateUse, EstimateVerdict, ProjectEstimate, Unbilled,
+    AccountEstimate, DayTotal, EstimateUse, EstimateVerdict, Hidden, ProjectEstimate, Unbilled,
 };
 pub use usage::Usage;
 pub use user::{AccessKeyInfo, ForecastAlerted, Profile, Switch, User, UserStatus};

@@ -77,6 +77,9 @@ pub struct MonthTriggered {
     pub period: BillPeriod,
     /// The thresholds, in percent.
     pub percents: BTreeSet<u16>,
+    /// Those of them that only an estimate has reached: see [`User::arm_again_in`](super::User::arm_again_in).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub early: BTreeSet<u16>,
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use super::period::beijing;
 use super::{BillPeriod, Freshness, ProjectLink, ProjectName, beijing_day};
 
 /// Up to this many rows, 10 pages, a bill is read whole (docs/behaviour.md §5).
@@ -44,6 +45,9 @@ pub struct PeriodReading {
     /// Days that also hold rows of days outside the period, such as late corrections. A reading by day would lose them.
     #[serde(default)]
     pub mixed: BTreeSet<Date>,
+    /// What the cloud said when it could not be read by day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// Projects with rows that cannot be counted. Their amounts are not known.
     #[serde(default)]
     pub uncounted: BTreeSet<String>,
@@ -57,6 +61,7 @@ impl PeriodReading {
             rows: 0,
             day_filter: DayFilter::Works,
             mixed: BTreeSet::new(),
+            warning: None,
             uncounted: BTreeSet::new(),
         }
     }
@@ -74,6 +79,13 @@ impl PeriodReading {
             || passed(period.settles_at())
             || passed(period.checked_again_at())
     }
+
+    /// Returns whether midday in Beijing has passed since the last complete reading.
+    fn is_before_midday(&self, now: Timestamp) -> bool {
+        let midday = beijing_day(now).at(12, 0, 0, 0).to_zoned(beijing());
+        midday
+            .is_ok_and(|midday| self.complete_at < midday.timestamp() && midday.timestamp() <= now)
+    }
 }
 
 /// What to read of a bill period now.
@@ -85,7 +97,7 @@ pub enum Plan {
     Days(BTreeSet<Date>),
     /// Every day up to now, each on its own; the result is compared with the whole bill's totals.
     EveryDay(BTreeSet<Date>),
-    /// Nothing before tomorrow: the bill is large, cannot be read by day, and was read today.
+    /// Nothing before midday or tomorrow: the bill is large, cannot be read by day, and was read before.
     Nothing,
 }
 
@@ -99,6 +111,8 @@ impl Plan {
         let due = last.is_complete_reading_due(period, now);
         match (last.day_filter, due) {
             (DayFilter::Refused, true) => return Plan::Whole,
+            // Twice a day: in between nobody sees what is billed.
+            (DayFilter::Refused, false) if last.is_before_midday(now) => return Plan::Whole,
             (DayFilter::Refused, false) => return Plan::Nothing,
             // The days alone would not add up.
             (DayFilter::Works, true) if !last.mixed.is_empty() => return Plan::Whole,
@@ -298,6 +312,10 @@ mod tests {
         let refused = |at| PeriodReading { day_filter: DayFilter::Refused, ..large(at) };
         assert_eq!(Plan::of(period, now, Some(&refused(today))), Plan::Nothing);
         assert_eq!(Plan::of(period, now, Some(&refused(yesterday))), Plan::Whole);
+        let (midday, night) = (at("2026-11-23T12:00:00+08:00"), at("2026-11-23T23:00:00+08:00"));
+        assert_eq!(Plan::of(period, midday, Some(&refused(today))), Plan::Whole);
+        let again = refused("2026-11-23T12:00:00+08:00");
+        assert_eq!(Plan::of(period, night, Some(&again)), Plan::Nothing);
         // Days that hold rows of other months are only read with the whole bill.
         let mixed = |at| PeriodReading { mixed: [date(2026, 11, 22)].into(), ..large(at) };
         assert_eq!(Plan::of(period, now, Some(&mixed(yesterday))), Plan::Whole);

@@ -46,7 +46,8 @@ impl User {
     pub fn trigger_in(&mut self, period: BillPeriod, percents: impl IntoIterator<Item = u16>) {
         let mut known = self.triggered_in(period);
         known.extend(percents);
-        self.month_triggered = Some(MonthTriggered { period, percents: known });
+        let early = self.early_in(period);
+        self.month_triggered = Some(MonthTriggered { period, percents: known, early });
     }
 
     /// Sets the month limit. Thresholds above the usage that it leaves can warn again; `unbilled` is what counts beside the bill.
@@ -64,8 +65,12 @@ impl User {
         });
         let mut known = self.triggered_in(month.period);
         known.retain(|percent| left.is_some_and(|usage| usage.reaches(*percent)));
-        self.month_triggered =
-            (!known.is_empty()).then_some(MonthTriggered { period: month.period, percents: known });
+        let early = &self.early_in(month.period) & &known;
+        self.month_triggered = (!known.is_empty()).then_some(MonthTriggered {
+            period: month.period,
+            percents: known,
+            early,
+        });
     }
 }
 

@@ -55,6 +55,9 @@ pub struct DayTotal {
     /// The part of it that is beyond the bill.
     #[serde(default)]
     pub beyond: Money,
+    /// The part of `hidden` that later usage may still explain.
+    #[serde(default)]
+    pub pending: Money,
     /// The hidden part as read in the evening of the day.
     #[serde(default)]
     pub evening: Option<Money>,
@@ -80,6 +83,9 @@ pub struct AccountEstimate {
     /// The part of it that is in no project's estimate.
     #[serde(default)]
     pub hidden: Money,
+    /// The part of that which usage may still explain.
+    #[serde(default)]
+    pub pending: Money,
     /// Projects whose usage was to be read again and is older, or was never read. At most a few are named.
     #[serde(default)]
     pub older: Vec<ProjectName>,
@@ -159,6 +165,19 @@ pub fn is_off(
     let unexplained = difference - hidden.max(Money::ZERO);
     unexplained.decimal() * Decimal::from(3) > bill.decimal().max(Decimal::ZERO)
         && unexplained.is_positive()
+}
+
+/// What an account has spent beyond the bill, and nobody knows yet in which project. It may be anybody's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// How much, exactly.
+    pub amount: Money,
+    /// The part of it that usage may explain within the hour.
+    pub pending: Money,
+    /// The first day that the bill does not hold.
+    pub since: Date,
+    /// Why the estimate could not be read completely, if it could not.
+    pub reason: Option<String>,
 }
 
 /// What a user's monitored projects are estimated to have spent beyond the bill.

@@ -170,6 +170,9 @@ pub struct User {
     /// Thresholds already alerted, in percent.
     #[serde(default)]
     pub triggered: BTreeSet<u16>,
+    /// Those of them that only the estimate has reached so far.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub triggered_early: BTreeSet<u16>,
     /// 月度上限: what may be spent in one month.
     #[serde(default)]
     pub month_limit: Option<MonthLimit>,
@@ -220,6 +223,7 @@ impl User {
             thresholds: None,
             auto_disable: Switch::On,
             triggered: BTreeSet::new(),
+            triggered_early: BTreeSet::new(),
             month_limit: None,
             month_spent: None,
             month_triggered: None,

@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::period::PeriodReader;
+use super::period::{PeriodReader, Products};
 use super::{Monitor, record};
 use crate::app::cloud::CloudError;
 use crate::app::projects::open_periods;
 use crate::domain::{
-    AccountId, AccountReading, AccountReadings, BillPeriod, Money, ProjectName, bill_so_far,
+    AccountId, AccountReading, AccountReadings, BillPeriod, BillSource, Money, ProjectName,
+    bill_so_far, holds_all,
 };
 use crate::store::{PeriodBill, RecordedReading, StoreError};
-use crate::volcengine;
+use crate::volcengine::{self, AccountClient};
 
 /// A trillion 元 per project and month. Up to this limit, sums of amounts with 10 decimals over all months and projects
 /// stay within the 28 digits that are exact.
@@ -103,9 +104,8 @@ impl Monitor {
             warning: None,
         };
         // A reading is dated by its start: one that began before a period settled does not close the period.
-        match self.read_periods(&account, &open, &known, now, &mut report).await {
-            Ok((bills, last_row)) => {
-                let bill_to = (!bills.is_empty()).then(|| bill_so_far(last_row, now));
+        match self.read_periods(&account, &open, before.is_none(), &known, now, &mut report).await {
+            Ok((bills, bill_to)) => {
                 let reading = RecordedReading { account, bills: Some(bills), bill_to, at: now };
                 Ok(Read { reading, report, earlier })
             }
@@ -120,19 +120,21 @@ impl Monitor {
         }
     }
 
-    /// Reads the open periods. Also returns the last day that has rows.
+    /// Reads open periods. If the newest is among them, also returns the last day that the bill holds.
     async fn read_periods(
         &self,
         account: &AccountId,
         open: &BTreeMap<BillPeriod, BTreeSet<ProjectName>>,
+        is_newest: bool,
         known: &AccountReadings,
         now: Timestamp,
         report: &mut AccountReading,
     ) -> Result<(BTreeMap<BillPeriod, PeriodBill>, Option<Date>), CloudError> {
         let (mut bills, mut last_row) = (BTreeMap::new(), None);
         if open.is_empty() {
-            return Ok((bills, last_row));
+            return Ok((bills, None));
         }
+        let mut products = Products::new();
         let api = self.parts.cloud.account(account).await?;
         for (period, projects) in open {
             let reader = PeriodReader {
@@ -143,14 +145,52 @@ impl Monitor {
                 wanted: projects,
                 now,
             };
-            let mut bill = reader.read(known.periods.get(period), report).await?;
+            let mut bill = reader.read(known.periods.get(period), report, &mut products).await?;
             last_row = last_row.max(bill.days.keys().map(|(_, day)| *day).max());
             check_size(*period, projects, &mut bill)?;
             bills.insert(*period, bill);
         }
         // Checked before anything is recorded: the bills may be those of another main account.
         self.parts.cloud.verify(account, &api).await?;
-        Ok((bills, last_row))
+        if !is_newest {
+            return Ok((bills, None));
+        }
+        let bill_to = match self.parts.bill_source {
+            BillSource::Detail => bill_so_far(last_row, now),
+            BillSource::Split => {
+                self.held_to(&api, known.bill_to, (last_row, &products), now, report).await
+            }
+        };
+        Ok((bills, Some(bill_to)))
+    }
+
+    /// Returns the last day that a split bill holds, of which the last row and the sums of the last days are given: what is not
+    /// long past has to be in it product by product. A day that cannot be compared is not held yet.
+    async fn held_to(
+        &self,
+        api: &AccountClient,
+        known: Option<Date>,
+        (last_row, products): (Option<Date>, &Products),
+        now: Timestamp,
+        report: &mut AccountReading,
+    ) -> Date {
+        let (certain, maybe) = (bill_so_far(None, now), bill_so_far(last_row, now));
+        let mut held = known.filter(|day| *day <= maybe).unwrap_or(certain).max(certain);
+        while let Some(day) = held.tomorrow().ok().filter(|day| *day <= maybe) {
+            report.calls = report.calls.saturating_add(1);
+            match api.day_by_product(day, self.parts.amount_field).await {
+                Ok((Some(listed), _)) if holds_all(products, day, &listed) => held = day,
+                Ok(_) => {
+                    tracing::info!(account = %report.account, %day, "the split bill does not hold all of the day yet");
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(account = %report.account, %day, %error, "the split bill of the day cannot be compared");
+                    break;
+                }
+            }
+        }
+        held
     }
 }
 

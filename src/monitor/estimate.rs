@@ -11,8 +11,7 @@ use tokio::time::Instant;
 
 use super::{Monitor, record};
 use crate::app::cloud::CloudError;
-use crate::domain::estimate::{model_name, share, unshared};
-use crate::domain::lag::of_models;
+use crate::domain::estimate::{model_name, share};
 use crate::domain::period::beijing;
 use crate::domain::{
     AccountEstimate, AccountId, AccountReading, AmountField, BilledItem, ChargedParts, EstimateUse,
@@ -20,7 +19,7 @@ use crate::domain::{
     settled_days,
 };
 use crate::store::{EstimateReading, StoreError};
-use crate::volcengine::{AccountClient, ErrorKind, UsageRow};
+use crate::volcengine::{AccountClient, ErrorKind, UsageRow, UsedBy};
 
 /// How many days are read at most. What was estimated for earlier ones stays until the bill holds them.
 const DAYS: i64 = 7;
@@ -214,8 +213,7 @@ impl Monitor {
         let money = caught_up(&items.items, read.charged.as_ref(), today);
         let mut usage: BTreeMap<ProjectName, Option<ProjectUsage>> = BTreeMap::new();
         if has_models {
-            let measured = of_models(&money);
-            let more = read.explained.growth(&measured);
+            let more = read.explained.growth(&money);
             let at_stake = more.is_positive() && self.is_at_stake(account, more).await?;
             let is_due = |usage: Option<&ProjectUsage>| {
                 usage.is_none_or(|usage| usage.is_due(first, now, pace.usage_every))
@@ -225,7 +223,7 @@ impl Monitor {
             let all = listed.iter();
             let before = all.map(|name| (name.clone(), known.usage.get(name).cloned())).collect();
             // Somebody has begun to use a model.
-            let is_new = unshared(&money, &before) > read.explained.unshared;
+            let is_new = read.explained.has_new_model(now, &money, &before);
             let all_wanted = at_stake || is_new;
             let wanted = |project: &&ProjectName| all_wanted || is_due(known.usage.get(*project));
             let mut queue: Vec<ProjectName> = listed.iter().filter(wanted).cloned().collect();
@@ -242,10 +240,13 @@ impl Monitor {
                 usage.insert(project, usage_now.cloned());
             }
             read.older.sort();
-            let is_complete = read.older.is_empty() && wanted.len() == usage.len();
-            read.explained.note(now, measured, is_complete);
-            if is_complete {
-                read.explained.unshared = unshared(&money, &usage);
+            // Usage explains what was seen half an hour before the oldest of it was read.
+            let read_at: Option<Vec<Timestamp>> =
+                usage.values().map(|usage| usage.as_ref().map(|usage| usage.read_at)).collect();
+            let oldest = read_at.and_then(|read_at| read_at.into_iter().min());
+            read.explained.note(now, &money, &usage, oldest);
+            if wanted.len() == usage.len() {
+                read.explained.note_models(now, &money, &usage);
             }
             // A project that was deleted has used what it has used.
             for (project, gone) in known.usage {
@@ -257,7 +258,7 @@ impl Monitor {
                 }));
             }
         }
-        read.days = share(&money, &usage);
+        read.days = share(&money, &usage, &read.explained);
         for day in days {
             read.days.entry(day).or_default();
         }
@@ -362,11 +363,14 @@ fn days_through(first: Date, last: Date) -> impl Iterator<Item = Date> {
         .take_while(move |day| *day <= last)
 }
 
-/// Adds up what has to be paid, by day and model.
+/// Adds up what has to be paid for online calls, by day and model. Batch jobs have prices and rows of the bill of their own.
 fn usage_of(rows: Vec<UsageRow>, first: Date, read_at: Timestamp) -> ProjectUsage {
     let mut days: BTreeMap<Date, BTreeMap<String, ModelUsage>> = BTreeMap::new();
-    for row in rows.into_iter().filter(|row| row.billed) {
+    let counts = |row: &UsageRow| row.billed && row.used_by != UsedBy::Batch;
+    for row in rows.into_iter().filter(counts) {
+        let unclear = row.used_by == UsedBy::Unknown && row.spends();
         let more = ModelUsage {
+            unclear,
             input: row.input,
             cached: row.cache_hit,
             output: row.output,

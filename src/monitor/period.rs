@@ -1,14 +1,14 @@
 //! Reads one bill period: whole, or by day, as [`Plan`] says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::domain::{
-    AccountReading, AmountField, BillPeriod, BillSource, Covered, DayFilter, Money, PeriodReading,
-    Plan, ProjectName,
+    AccountReading, AmountField, BillPeriod, BillSource, BilledAmount, Covered, DayFilter, Money,
+    PeriodReading, Plan, ProjectName,
 };
 use crate::store::PeriodBill;
 use crate::volcengine::{self, AccountClient, BillReading, DaysRead};
@@ -16,6 +16,9 @@ use crate::volcengine::{self, AccountClient, BillReading, DaysRead};
 /// By how much the days of a bill may differ from its total, per bill: each is rounded to whole 分
 /// (`docs/platforms/ark.md §D.4`).
 const ROUNDING: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+
+/// The sums of the last days of the bill, by day and product.
+pub(super) type Products = BTreeMap<(Date, String), BilledAmount>;
 
 /// Reads one period of one account.
 pub(super) struct PeriodReader<'a> {
@@ -34,31 +37,41 @@ impl PeriodReader<'_> {
         &self,
         last: Option<&PeriodReading>,
         report: &mut AccountReading,
+        products: &mut Products,
     ) -> Result<PeriodBill, volcengine::Error> {
         match (Plan::of(self.period, self.now, last), last) {
-            (Plan::Nothing, Some(last)) => Ok(self.unread(last.clone())),
+            (Plan::Nothing, Some(last)) => {
+                report.warning = report.warning.take().or_else(|| last.warning.clone());
+                Ok(self.unread(last.clone()))
+            }
             (Plan::Days(days), Some(last)) => {
-                match self.days(&days, report).await? {
+                match self.days(&days, report, products).await? {
                     Some(read) => {
                         let mut reading = last.clone();
                         reading.uncounted.extend(read.uncounted.iter().cloned());
                         Ok(self.bill(Covered::Days(days), read, reading))
                     }
                     // It was read completely today.
-                    None => Ok(self
-                        .unread(PeriodReading { day_filter: DayFilter::Refused, ..last.clone() })),
+                    None => Ok(self.unread(PeriodReading {
+                        day_filter: DayFilter::Refused,
+                        warning: report.warning.clone(),
+                        ..last.clone()
+                    })),
                 }
             }
-            (Plan::EveryDay(days), Some(_)) => match self.days(&days, report).await? {
+            (Plan::EveryDay(days), Some(_)) => match self.days(&days, report, products).await? {
                 Some(read) if self.adds_up(&read, report).await? => {
                     let reading = self.complete(&read, DayFilter::Works);
                     Ok(self.bill(Covered::Whole, read, reading))
                 }
-                Some(_) => self.whole(DayFilter::Works, report).await,
-                None => self.whole(DayFilter::Refused, report).await,
+                Some(_) => self.whole(DayFilter::Works, report, products).await,
+                None => self.whole(DayFilter::Refused, report, products).await,
             },
             (_, last) => {
-                self.whole(last.map(|last| last.day_filter).unwrap_or_default(), report).await
+                let day_filter = last.map(|last| last.day_filter).unwrap_or_default();
+                let known = last.and_then(|last| last.warning.clone());
+                report.warning = report.warning.take().or(known);
+                self.whole(day_filter, report, products).await
             }
         }
     }
@@ -67,11 +80,14 @@ impl PeriodReader<'_> {
         &self,
         day_filter: DayFilter,
         report: &mut AccountReading,
+        products: &mut Products,
     ) -> Result<PeriodBill, volcengine::Error> {
         let read =
             self.api.read_bill(self.period, self.source, self.field, &self.wanted_names()).await?;
-        note(&read, report);
-        let reading = self.complete(&read, day_filter);
+        note(&read, report, products);
+        let mut reading = self.complete(&read, day_filter);
+        // As long as it is not read by day, that is said with each cycle.
+        reading.warning = report.warning.clone().filter(|_| day_filter == DayFilter::Refused);
         Ok(self.bill(Covered::Whole, read, reading))
     }
 
@@ -80,15 +96,17 @@ impl PeriodReader<'_> {
         &self,
         days: &BTreeSet<Date>,
         report: &mut AccountReading,
+        products: &mut Products,
     ) -> Result<Option<BillReading>, volcengine::Error> {
         let wanted = self.wanted_names();
         match self.api.read_days(self.period, self.source, self.field, &wanted, days).await? {
             DaysRead::Read(read) => {
-                note(&read, report);
+                note(&read, report, products);
                 Ok(Some(read))
             }
-            DaysRead::Refused { calls } => {
+            DaysRead::Refused { calls, warning } => {
                 report.calls = report.calls.saturating_add(calls);
+                report.warning = report.warning.take().or(warning);
                 Ok(None)
             }
         }
@@ -138,6 +156,7 @@ impl PeriodReader<'_> {
             rows: read.rows,
             day_filter,
             mixed: read.mixed.clone(),
+            warning: None,
             uncounted: read.uncounted.clone(),
         }
     }
@@ -159,7 +178,8 @@ impl PeriodReader<'_> {
     }
 }
 
-fn note(read: &BillReading, report: &mut AccountReading) {
+fn note(read: &BillReading, report: &mut AccountReading, products: &mut Products) {
+    products.extend(read.products.iter().map(|(key, amount)| (key.clone(), *amount)));
     report.rows = report.rows.saturating_add(read.rows);
     report.calls = report.calls.saturating_add(read.calls);
     if read.warning.is_some() {

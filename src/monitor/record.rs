@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use crate::domain::{
     AccessCause, AccessGoal, AccessStanding, AccountId, AccountReading, AlertBody, BillPeriod,
-    CycleOutcome, CycleReport, Decision, EstimateUse, EstimateVerdict, Figures, Limit, Money,
-    Month, MonthFigures, PendingAccess, Problem, Thresholds, Turn, Unbilled, User, UserKey,
+    Counted, CycleOutcome, CycleReport, Decision, EstimateUse, EstimateVerdict, Figures, Limit,
+    Money, Month, MonthFigures, PendingAccess, Problem, Thresholds, Turn, Unbilled, User, UserKey,
     at_turn, beijing_day, decide,
 };
 use crate::outbox::{Alerts, TOLD_TOGETHER};
@@ -173,6 +173,8 @@ struct Wanted {
     unbilled: Option<Unbilled>,
     decision: Decision,
     turn: Turn,
+    /// Whether thresholds were armed again.
+    armed: bool,
 }
 
 /// Returns what to do about a user, if anything.
@@ -183,13 +185,15 @@ fn decision<S: Source>(
     basis: Basis,
     now: Timestamp,
 ) -> Result<Option<Wanted>, StoreError> {
-    let Some(user) = tx.user(key)? else { return Ok(None) };
+    let Some(mut user) = tx.user(key)? else { return Ok(None) };
     let standing = tx.access_standing(&user)?;
     let month = tx.month(&user, now)?;
     let unbilled = match basis {
         Basis::BillAlone => None,
         Basis::All => tx.unbilled(&user)?,
     };
+    let armed =
+        basis == Basis::All && tx.arm_again(&mut user, month.as_ref(), unbilled.as_ref())?;
     let decision = decide(&user, month.as_ref(), unbilled.as_ref(), defaults, standing);
     let turn = match tx.month_cut(key)? {
         Some(cut_in) if standing == AccessStanding::Cut && basis == Basis::All => {
@@ -200,9 +204,9 @@ fn decision<S: Source>(
     };
     let is_nothing = match basis {
         Basis::BillAlone => decision.cut.is_none(),
-        Basis::All => decision == Decision::default() && turn == Turn::Wait,
+        Basis::All => decision == Decision::default() && turn == Turn::Wait && !armed,
     };
-    Ok((!is_nothing).then_some(Wanted { user, month, unbilled, decision, turn }))
+    Ok((!is_nothing).then_some(Wanted { user, month, unbilled, decision, turn, armed }))
 }
 
 /// Returns whether a decision about a user of `account` would be another if `more` was estimated of it.
@@ -263,13 +267,14 @@ fn act(
 ) -> Result<(), StoreError> {
     let Round { alerts, defaults, basis, together, now } = *round;
     let Some(wanted) = decision(tx, key, defaults, basis, now)? else { return Ok(()) };
-    let Wanted { mut user, month, unbilled, decision, turn } = wanted;
+    let Wanted { mut user, month, unbilled, decision, turn, armed } = wanted;
     let period = BillPeriod::of(now);
     let (newly, in_month) = (decision.newly_triggered, decision.newly_triggered_in_month);
-    if !newly.is_empty() || !in_month.is_empty() {
-        user.triggered.extend(newly);
+    if armed || !newly.is_empty() || !in_month.is_empty() {
+        user.trigger(newly);
         if !in_month.is_empty() {
-            user.trigger_in(period, in_month);
+            // Thresholds of a month are reached only by users with one.
+            month.iter().for_each(|month| user.trigger_month(month, in_month.iter().copied()));
         }
         tx.put_user(&user)?;
     }
@@ -297,7 +302,9 @@ fn act(
             Limit::Quota | Limit::Both => AccessCause::QuotaUsedUp,
             Limit::Month => AccessCause::MonthLimit { period },
         };
-        tx.begin_cut(key, &PendingAccess::new(AccessGoal::Cut, cause, now))?;
+        let counted = unbilled.map(|unbilled| Counted { consumed: user.consumed, unbilled });
+        let cut = PendingAccess { counted, ..PendingAccess::new(AccessGoal::Cut, cause, now) };
+        tx.begin_cut(key, &cut)?;
         decided.disables += 1;
     }
     match turn {

@@ -34,6 +34,8 @@ pub struct Entry {
     pub quota: Money,
     /// Whether temporary quota ended and left nothing allocated.
     ended: bool,
+    /// Whether thresholds are triggered that the bill has not reached.
+    early: bool,
     /// The spending that counts.
     pub consumed: Money,
     /// Usage in whole percent, rounded down; `None` if nothing is allocated.
@@ -66,6 +68,7 @@ impl Entry {
             status: user.status,
             quota: user.quota,
             ended: user.quota_ended.is_some(),
+            early: user.has_early(),
             consumed: user.consumed,
             percent: user.usage().whole_percent(),
             millionths: user.usage().millionths(),
@@ -94,6 +97,7 @@ impl Entry {
         let thresholds = self.thresholds.as_deref().unwrap_or(defaults);
         let may_be = self.is_limited && self.status != UserStatus::Gone;
         may_be
+            || self.early
             || self.status == UserStatus::Disabled
             || is_due(self.status, self.percent, thresholds)
     }

@@ -5,23 +5,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::tables::{DAYS, ESTIMATED, ESTIMATES, USAGE};
+use super::recording::STEP_TAKES;
+use super::tables::{DAYS, DAYS_ONCE, ESTIMATED, ESTIMATES, USAGE};
 use super::view::{Order, Source, View};
 use super::{StoreError, WriteTx, keys};
 use crate::domain::unbilled::{beyond_bill, is_off};
 use crate::domain::{
-    AccountEstimate, AccountId, BillPeriod, DayTotal, EstimateUse, EstimateVerdict, Money,
-    MonthSpent, ProjectEstimate, ProjectLink, ProjectName, ProjectUsage, SharedDay, Unbilled, User,
-    UserKey, share,
+    AccountEstimate, AccountId, BillPeriod, DayTotal, EstimateUse, EstimateVerdict, Hidden, Money,
+    Month, MonthSpent, ProjectEstimate, ProjectLink, ProjectName, ProjectUsage, SharedDay,
+    Unbilled, User, UserKey, share,
 };
 
 /// How many rows one step writes, so that no click waits long (docs/behaviour.md §8).
 const STEP: usize = 1_000;
+/// How many rows are written before the time is looked at again.
+const LOOKED_AT_AFTER: usize = 50;
 
 /// A row of [`USAGE`], of which only the time is needed.
 #[derive(Deserialize)]
@@ -99,6 +103,48 @@ impl<S: Source> View<S> {
         let amount = amount.rounded();
         let in_month = last.map(|period| MonthSpent { period, spent: in_month.rounded() });
         Ok(Some(Unbilled { amount, in_month, since, read_at, counts: estimate.counts, is_old }))
+    }
+
+    /// Returns what an account has spent beyond the bill in no project that is known, if a user has a project that counts and so
+    /// may have spent it; `None` if there is nothing.
+    pub fn hidden_from(&self, user: &User) -> Result<Option<Hidden>, StoreError> {
+        let Some(estimate) = self.open_estimate(&user.key.account)? else { return Ok(None) };
+        let Some(since) = estimate.days.keys().next().copied() else { return Ok(None) };
+        let is_linked = self.links_of(&user.key)?.iter().any(|link| link.monitored.is_on());
+        let is_hidden = estimate.hidden.rounded().is_positive();
+        let hidden = Hidden {
+            amount: estimate.hidden,
+            pending: estimate.pending.min(estimate.hidden),
+            since,
+            reason: estimate.trouble,
+        };
+        Ok((is_linked && is_hidden).then_some(hidden))
+    }
+
+    /// Arms thresholds of a user again that only an estimate has reached and that says less now: see [`User::arm_again`].
+    /// Nothing is said by an estimate that could not be read. Returns whether anything changed.
+    pub fn arm_again(
+        &self,
+        user: &mut User,
+        month: Option<&Month>,
+        unbilled: Option<&Unbilled>,
+    ) -> Result<bool, StoreError> {
+        if !user.has_early() {
+            return Ok(false);
+        }
+        let beyond = match unbilled {
+            Some(unbilled) if unbilled.is_old => return Ok(false),
+            Some(unbilled) => {
+                let hidden =
+                    self.hidden_from(user)?.filter(|_| unbilled.counts >= EstimateUse::Warn);
+                unbilled.for_warnings() + hidden.map_or(Money::ZERO, |hidden| hidden.amount)
+            }
+            None if self.open_estimate(&user.key.account)?.is_none() => Money::ZERO,
+            None => return Ok(false),
+        };
+        // What is estimated of earlier months keeps a threshold of this one: that only tells less often.
+        let in_month = month.is_some_and(|month| user.arm_again_in(month, beyond));
+        Ok(user.arm_again(beyond) || in_month)
     }
 
     /// Returns the estimate of an account if it is used, with the days that the bill does not hold.
@@ -180,7 +226,8 @@ impl<S: Source> View<S> {
         let key = (account.as_str(), keys::of_day(day), project);
         let Some(estimated) = self.get(ESTIMATED, key)? else { return Ok(Money::ZERO) };
         let billed = self.get(DAYS, key)?.unwrap_or(Money::ZERO);
-        Ok(beyond_bill(estimated.amount, billed))
+        let once = self.get(DAYS_ONCE, key)?.unwrap_or(Money::ZERO);
+        Ok(beyond_bill(estimated.amount, spent(billed, once)))
     }
 
     /// Returns the users with a monitored link to a project that has an estimate.
@@ -213,6 +260,23 @@ impl<S: Source> View<S> {
             ControlFlow::Continue(())
         })?;
         Ok(known)
+    }
+
+    /// Returns what the projects of an account are estimated to have spent on a day.
+    pub(super) fn estimated_on(
+        &self,
+        account: &AccountId,
+        day: Date,
+    ) -> Result<Vec<(String, Money)>, StoreError> {
+        let mut rows = Vec::new();
+        let number = keys::of_day(day);
+        let range =
+            (account.as_str(), number, "")..(account.as_str(), number.saturating_add(1), "");
+        self.scan(ESTIMATED, range, Order::Ascending, |(_, _, project), estimate| {
+            rows.push((project.to_owned(), estimate.amount));
+            ControlFlow::Continue(())
+        })?;
+        Ok(rows)
     }
 
     fn estimates_of(
@@ -267,6 +331,7 @@ impl<S: Source> View<S> {
             let total = DayTotal {
                 total: shared.total(),
                 hidden: shared.hidden,
+                pending: shared.pending,
                 beyond: Money::ZERO,
                 evening,
             };
@@ -303,6 +368,7 @@ impl<S: Source> View<S> {
             changes.verdicts.extend(state.judge(day, off));
             changes.rows.extend(estimates.into_keys().map(|project| (day, project, None)));
         }
+        state.pending = state.days.values().map(|day| day.pending).sum();
         (state.total, state.hidden) = self.beyond_bill(account, &mut state.days, &stored)?;
         changes.state = state;
         Ok(changes)
@@ -333,8 +399,12 @@ impl<S: Source> View<S> {
         let (mut total, mut visible) = (Money::ZERO, Money::ZERO);
         for (day, of_day) in totals {
             let billed = self.days(account, *day, *day)?;
-            let billed: BTreeMap<String, Money> =
-                billed.into_iter().map(|(_, project, amount)| (project, amount)).collect();
+            let once = self.once(account, *day, *day)?;
+            let spent = |(_, project, amount): (Date, String, Money)| {
+                let once = once.get(&(project.clone(), *day)).copied().unwrap_or(Money::ZERO);
+                (project, spent(amount, once))
+            };
+            let billed: BTreeMap<String, Money> = billed.into_iter().map(spent).collect();
             let sum: Money = billed.values().copied().sum();
             let mut of_projects = Money::ZERO;
             for (project, estimate) in estimates.get(day).into_iter().flatten() {
@@ -349,6 +419,12 @@ impl<S: Source> View<S> {
     }
 }
 
+/// Returns what a bill of a day says of spending. What was paid back is of other use than what is estimated: it must not raise
+/// the estimate.
+fn spent(billed: Money, once: Money) -> Money {
+    billed - once.min(Money::ZERO)
+}
+
 impl WriteTx {
     /// Writes a bounded part of the changes. Returns whether that was the last one.
     pub fn estimate_step(&self, changes: &mut EstimateChanges) -> Result<bool, StoreError> {
@@ -357,7 +433,8 @@ impl WriteTx {
         if self.account_estimate(&changes.account)?.as_ref() != Some(&changes.state) {
             self.put(ESTIMATES, account, &changes.state)?;
         }
-        for _ in 0..STEP {
+        let begun = Instant::now();
+        for written in 1..=STEP {
             if let Some((day, project, estimate)) = changes.rows.pop() {
                 let key = (account, keys::of_day(day), project.as_str());
                 match &estimate {
@@ -368,6 +445,9 @@ impl WriteTx {
                 self.put(USAGE, (account, project.as_str()), &usage)?;
             } else {
                 return Ok(true);
+            }
+            if written % LOOKED_AT_AFTER == 0 && begun.elapsed() >= STEP_TAKES {
+                break;
             }
         }
         Ok(false)

@@ -16,6 +16,7 @@ use redb::ReadableTable;
 use super::tables::BILLS;
 use super::view::{Source, View};
 use super::{StoreError, WriteTx, keys};
+use crate::domain::unbilled::beyond_bill;
 use crate::domain::{
     AccountId, AccountReadings, BillPeriod, Covered, Money, PeriodReading, ProjectName, UserKey,
     UserStatus, beijing_day,
@@ -25,10 +26,10 @@ use crate::domain::{
 const STEP: usize = 1_000;
 /// How long one step writes at most, apart from its last row or user and the commit: a click that waits for it must not wait
 /// for 50 ms (docs/behaviour.md §8), however large the tables are and whatever else the machine does.
-const STEP_TAKES: Duration = Duration::from_millis(5);
+pub(super) const STEP_TAKES: Duration = Duration::from_millis(5);
 /// How many rows of days are written before the time is looked at again.
 const DAYS_AT_ONCE: usize = 100;
-/// How many days a bill is waited for that has nothing of a day with spending.
+/// How many days a bill is waited for that lacks most of a day's spending.
 const WAITED_FOR: i64 = 6;
 /// What a bill costs, with the sums it belongs to.
 const BILL: usize = 5;
@@ -174,7 +175,8 @@ impl<S: Source> View<S> {
     }
 
     /// Returns the last day that a bill holds, of which `bill_to` is said. A day on which projects are known to have spent, and
-    /// of which the bill has nothing, is not held for a week: a split bill that has stopped must not end the estimate.
+    /// of which the bill has not even half in these projects, is not held for a week: a split bill that has stopped, or is late
+    /// with a product, must not end the estimate.
     fn held_to(
         &self,
         account: &AccountId,
@@ -187,15 +189,22 @@ impl<S: Source> View<S> {
         };
         let today = beijing_day(now);
         let week_ago = today.checked_sub(WAITED_FOR.days()).unwrap_or(today);
-        for (day, total) in estimate.days.iter().filter(|(day, _)| week_ago <= **day && **day <= to)
-        {
-            let is_estimated = (total.total - total.hidden).is_positive();
-            let read = bills.values().any(|bill| {
-                let mut rows = bill.days.iter();
-                rows.any(|((_, of), amount)| of == day && !amount.is_zero())
-            });
-            if is_estimated && !read && self.days(account, *day, *day)?.is_empty() {
-                tracing::warn!(%account, %day, "the bill has nothing of a day with spending");
+        for day in estimate.days.keys().filter(|day| week_ago <= **day && **day <= to) {
+            let estimated = self.estimated_on(account, *day)?;
+            let read: Vec<_> = bills.values().filter(|bill| bill.covered.includes(*day)).collect();
+            let stored = self.days(account, *day, *day)?.into_iter();
+            let stored: BTreeMap<String, Money> =
+                stored.map(|(_, project, amount)| (project, amount)).collect();
+            let billed = |project: &String| {
+                let rows = read.iter().filter_map(|bill| bill.days.get(&(project.clone(), *day)));
+                rows.chain(stored.get(project)).copied().max().unwrap_or(Money::ZERO)
+            };
+            let all: Money = estimated.iter().map(|(_, amount)| *amount).sum();
+            let missing =
+                estimated.iter().map(|(project, amount)| beyond_bill(*amount, billed(project)));
+            let missing: Money = missing.sum();
+            if all.is_positive() && missing + missing > all {
+                tracing::warn!(%account, %day, %missing, "the bill lacks most of a day's spending");
                 return Ok(day.yesterday().ok());
             }
         }

@@ -26,7 +26,7 @@ mod users;
 
 pub use ark::{
     ArkEndpoint, ArkJob, ArkKey, ArkKeyState, Creator, EndpointStatus, InvalidPresetLimits,
-    JobKind, JobPhase, KeysOf, PresetEndpoint, PresetLimits, UsageRow,
+    JobKind, JobPhase, KeysOf, PresetEndpoint, PresetLimits, UsageRow, UsedBy,
 };
 pub use billing::{BillReading, DaysRead, ItemsRead};
 pub use call::{Api, Call, Input, Query, Retry};

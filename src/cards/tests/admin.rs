@@ -101,6 +101,7 @@ pub fn me(size: Size) -> MeView {
             user.month_limit = samples::limited_detail(size).user.month_limit;
             MyUser {
                 unbilled: None,
+                hidden: None,
                 account_name: account(size, 0).name,
                 condition: samples::condition(&user),
                 stale: (i == 1 || !small).then(|| Some(ago(26))),

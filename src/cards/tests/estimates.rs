@@ -25,7 +25,7 @@ fn unbilled(size: Size, is_old: bool) -> Unbilled {
 
 fn account(size: Size, read: bool) -> EstimatedAccount {
     let (total, hidden) = (amount(size, "2412.35"), amount(size, "300"));
-    let day = DayTotal { total, hidden, beyond: total, evening: None };
+    let day = DayTotal { total, hidden, beyond: total, pending: Money::ZERO, evening: None };
     let estimate = AccountEstimate {
         counts: EstimateUse::Warn,
         read_at: read.then(|| ago(1)),

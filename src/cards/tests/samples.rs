@@ -182,6 +182,7 @@ pub(super) fn pending(goal: AccessGoal, size: Size) -> PendingAccess {
         paths: Default::default(),
         delay_alerted: true,
         report: None,
+        counted: None,
     }
 }
 
@@ -264,6 +265,7 @@ pub fn detail(size: Size) -> UserDetail {
     let user = user(size, 0);
     UserDetail {
         unbilled: None,
+        hidden: None,
         account_name: if size == Size::Small { "生产账号".to_owned() } else { text(size, 200) },
         shared: shared(size, &user),
         links: links(size, &user, if size == Size::Small { 4 } else { 60 }),

@@ -79,9 +79,25 @@ pub enum Measure {
     Output,
     /// Images.
     Images,
+    /// Input tokens of batch jobs.
+    BatchInput,
+    /// Those found in the cache.
+    BatchCached,
+    /// Output tokens of batch jobs.
+    BatchOutput,
 }
 
 impl Measure {
+    /// The same of a batch job; there are none that make images.
+    pub const fn of_batch(self) -> Self {
+        match self {
+            Self::Input => Self::BatchInput,
+            Self::Cached => Self::BatchCached,
+            Self::Output => Self::BatchOutput,
+            other => other,
+        }
+    }
+
     /// The words for it in `Element` and `ChargeItemCode`.
     pub const fn texts(self) -> (&'static str, &'static str) {
         match self {
@@ -89,6 +105,9 @@ impl Measure {
             Self::Cached => ("推理（缓存命中）", "infer_cache_hit"),
             Self::Output => ("推理（输出）", "infer_output"),
             Self::Images => ("图片生成", "infer_image"),
+            Self::BatchInput => ("批量推理（输入）", "batch_infer_input"),
+            Self::BatchCached => ("批量推理（缓存命中）", "batch_infer_cache_hit"),
+            Self::BatchOutput => ("批量推理（输出）", "batch_infer_output"),
         }
     }
 }

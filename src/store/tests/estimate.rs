@@ -59,7 +59,11 @@ type Billed<'a> = &'a [(&'a str, i8, &'a str)];
 fn reading(days: Option<Days<'_>>, evening: Option<i8>) -> EstimateReading {
     let shared = |(day, projects, hidden): &(i8, &[(&str, &str)], &str)| {
         let projects = projects.iter().map(|(name, amount)| (project(name), money(amount)));
-        let shared = SharedDay { projects: projects.collect(), hidden: money(hidden) };
+        let shared = SharedDay {
+            projects: projects.collect(),
+            hidden: money(hidden),
+            ..SharedDay::default()
+        };
         (date(2026, 11, *day), shared)
     };
     EstimateReading {
@@ -117,6 +121,25 @@ fn an_estimate_is_what_the_bill_does_not_hold_yet() {
     assert_eq!(beyond(&store), is(Some("4.00"), "4.00", "0.00"));
     let consumed = seen(&store, |tx| tx.user(&user("main/alice"))).unwrap().consumed;
     assert_eq!(consumed, money("9"), "what is recorded is the bill");
+}
+
+#[test]
+fn what_was_paid_back_does_not_raise_an_estimate() {
+    let store = stage();
+    for (billed, once, beyond_it) in [
+        ("-50", "-50", "20.00"),
+        ("-30", "-50", "0.00"),
+        // An order is estimated like anything else.
+        ("15", "15", "5.00"),
+    ] {
+        record(&store, reading(Some(&[(23, &[("p", "20")], "0")]), None));
+        let mut bill = bill(&[("p", 23, billed)], 22);
+        let once = BTreeMap::from([(("p".to_owned(), FIRST), money(once))]);
+        bill.bills.as_mut().unwrap().values_mut().for_each(|bill| bill.once = once.clone());
+        write(&store, |tx| tx.record_cycle(std::slice::from_ref(&bill)));
+        record(&store, reading(None, None));
+        assert_eq!(beyond(&store), is(Some(beyond_it), beyond_it, "0.00"), "{billed}");
+    }
 }
 
 #[test]
@@ -181,17 +204,19 @@ fn evenings_are_compared_with_the_bill_once_it_holds_the_day() {
 }
 
 #[test]
-fn a_day_with_spending_of_which_the_bill_has_nothing_is_not_held_for_a_week() {
+fn a_day_of_which_the_bill_lacks_most_of_the_spending_is_not_held_for_a_week() {
     let two: Days<'_> = &[(23, &[("p", "5")], "0"), (24, &[("p", "5")], "0")];
     let one: Days<'_> = &[(23, &[("p", "5")], "0")];
     let hidden: Days<'_> = &[(23, &[], "5")];
-    let cases: [(Days<'_>, Billed<'_>, i64, i8); 7] = [
+    let cases: [(Days<'_>, Billed<'_>, i64, i8); 9] = [
         (two, &[], 26, 22),
         (two, &[], 29, 22),
         (two, &[], 30, 23),
         (two, &[], 31, 24),
-        // Any row of that day will do, and what no split bill holds is not waited for.
-        (one, &[("q", 23, "0.01")], 26, 24),
+        // The money of another project will not do, nor a part of it; what no split bill holds is not waited for.
+        (one, &[("q", 23, "99")], 26, 22),
+        (one, &[("p", 23, "2.49")], 26, 22),
+        (one, &[("p", 23, "2.50")], 26, 24),
         (one, &[("q", 22, "0.01")], 26, 22),
         (hidden, &[], 26, 24),
     ];

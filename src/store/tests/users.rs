@@ -119,6 +119,7 @@ fn pending() -> PendingAccess {
         paths: Default::default(),
         delay_alerted: true,
         report: None,
+        counted: None,
     }
 }
 

@@ -19,4 +19,4 @@ pub use jobs::{ArkJob, JobKind, JobPhase};
 pub use keys::{ArkKey, ArkKeyState, KeysOf};
 pub use limits::{InvalidPresetLimits, PresetLimits};
 pub use preset::PresetEndpoint;
-pub use usage::UsageRow;
+pub use usage::{UsageRow, UsedBy};

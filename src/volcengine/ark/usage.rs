@@ -11,8 +11,21 @@ use crate::volcengine::error::{Error, ErrorKind, bounded};
 
 /// What usage is broken down by.
 const GROUPS: [&str; 4] = ["ModelName", "ModelEndpoint", "ApikeyID", "BillingStatus"];
+/// What tells usage of batch jobs, which have a price of their own, from that of online calls.
+const BATCH: [&str; 2] = ["BatchType", "BatchJobID"];
 /// Columns of amounts. One of them has to be there: usage without an amount is not zero usage.
 const AMOUNTS: [&str; 4] = ["totaltokens", "inputtokens", "outputtokens", "imagecount"];
+
+/// How a model was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsedBy {
+    /// By online calls.
+    Calls,
+    /// By a batch job.
+    Batch,
+    /// The answer does not say it, or in an unknown word.
+    Unknown,
+}
 
 /// What one model, endpoint and key used in an hour or on a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +36,8 @@ pub struct UsageRow {
     pub key: String,
     /// The model's name (`ModelName`); may be empty.
     pub model: String,
+    /// By calls or by a batch job.
+    pub used_by: UsedBy,
     /// The day in Beijing.
     pub day: Date,
     /// The hour in Beijing, 0 to 23; `None` for a whole day.
@@ -65,16 +80,26 @@ impl AccountClient {
         to: Date,
         hourly: bool,
     ) -> Result<Vec<UsageRow>, Error> {
-        let call = |name| {
-            let body = request(project, from, to, hourly, name);
-            Call::post(Api::Ark, "GetInferenceUsage", body)
-        };
-        let answer = match self.call(&call("Key")).await {
-            // Clients have been seen that spell it the other way.
-            Err(error) if *error.kind() == ErrorKind::BadInput => {
-                self.call(&call("FieldName")).await.map_err(|_| error)?
+        // Clients have been seen that spell the field the other way, and the columns of batch jobs may not be known everywhere.
+        let forms = [("Key", true), ("FieldName", true), ("Key", false), ("FieldName", false)];
+        let mut refused = None;
+        let mut answered = None;
+        for (name, with_batch) in forms {
+            let body = request(project, from, to, hourly, name, with_batch);
+            match self.call(&Call::post(Api::Ark, "GetInferenceUsage", body)).await {
+                Err(error) if *error.kind() == ErrorKind::BadInput => {
+                    refused.get_or_insert(error);
+                }
+                Err(error) => return Err(refused.unwrap_or(error)),
+                Ok(answer) => {
+                    answered = Some(answer);
+                    break;
+                }
             }
-            outcome => outcome?,
+        }
+        let Some(answer) = answered else {
+            let unasked = || Error::new("GetInferenceUsage", ErrorKind::Unexpected, "");
+            return Err(refused.unwrap_or_else(unasked));
         };
         let result =
             answer.result().ok_or_else(|| answer.unexpected("the response has no Result"))?;
@@ -85,9 +110,17 @@ impl AccountClient {
 }
 
 /// Returns the request; `name` is the field with a filter's column. An empty list of values groups by the column.
-fn request(project: &ProjectName, from: Date, to: Date, hourly: bool, name: &str) -> Value {
+fn request(
+    project: &ProjectName,
+    from: Date,
+    to: Date,
+    hourly: bool,
+    name: &str,
+    with_batch: bool,
+) -> Value {
+    let batch = BATCH.iter().filter(|_| with_batch);
     let filters: Vec<Value> =
-        GROUPS.iter().map(|column| json!({name: column, "Values": []})).collect();
+        GROUPS.iter().chain(batch).map(|column| json!({name: column, "Values": []})).collect();
     json!({
         "ProjectName": project.as_str(),
         "StartTime": from.to_string(),
@@ -111,11 +144,24 @@ fn rows(result: &str, project: &ProjectName, hourly: bool) -> Result<Vec<UsageRo
         .rows()
         .iter()
         .filter(|row| ["", project.as_str()].contains(&row.get("projectname")))
-        .map(|row| usage(row, hourly))
+        .map(|row| usage(row, hourly, table.has("batchtype") && table.has("batchjobid")))
         .collect()
 }
 
-fn usage(row: &Cells, hourly: bool) -> Result<UsageRow, String> {
+/// Returns how a model was used, by the two columns about batch jobs.
+fn used_by(kind: &str, job: &str) -> UsedBy {
+    let is_none = |text: &str| matches!(text.trim(), "" | "-");
+    let kind = kind.to_lowercase();
+    match (is_none(&kind), is_none(job)) {
+        (true, true) => UsedBy::Calls,
+        (_, false) => UsedBy::Batch,
+        _ if kind.contains("batch") || kind.contains("批量") => UsedBy::Batch,
+        _ => UsedBy::Unknown,
+    }
+}
+
+/// Reads a row; `says_batch`: the answer has the columns about batch jobs.
+fn usage(row: &Cells, hourly: bool, says_batch: bool) -> Result<UsageRow, String> {
     let amount = |column: &str| {
         amount(row.get(column)).ok_or_else(|| format!("{column} is {:?}", row.get(column)))
     };
@@ -133,6 +179,10 @@ fn usage(row: &Cells, hourly: bool) -> Result<UsageRow, String> {
         endpoint: row.get("modelendpoint").to_owned(),
         key: row.get("apikeyid").to_owned(),
         model: row.get("modelname").to_owned(),
+        used_by: match says_batch {
+            true => used_by(row.get("batchtype"), row.get("batchjobid")),
+            false => UsedBy::Unknown,
+        },
         day: date(day).ok_or_else(|| format!("Day is {day:?}"))?,
         hour,
         billing_status: bounded(billing_status),
@@ -198,6 +248,7 @@ mod tests {
             endpoint: "ep-20260901101112-a1b2c".into(),
             key: "apikey-20260901101112-a1b2c".into(),
             model: "doubao-seed-2-0-pro".into(),
+            used_by: UsedBy::Unknown,
             day: Date::constant(2026, 9, 28),
             hour: Some(10),
             billing_status: "normal".into(),
@@ -305,6 +356,27 @@ mod tests {
             ("free_for_coding_plan", false),
         ] {
             assert_eq!(is_billed(status), billed, "{status}");
+        }
+    }
+
+    #[test]
+    fn usage_of_batch_jobs_is_told_from_that_of_calls_and_never_guessed() {
+        for (columns, kind, job, by) in [
+            (true, "", "", UsedBy::Calls),
+            (true, "-", "-", UsedBy::Calls),
+            (true, "BatchJob", "bi-1", UsedBy::Batch),
+            (true, "", "bi-1", UsedBy::Batch),
+            (true, "batch_chat", "", UsedBy::Batch),
+            (true, "something", "", UsedBy::Unknown),
+            (false, "", "", UsedBy::Unknown),
+        ] {
+            let result = if columns {
+                json!({"Fields": ["Day", "TotalTokens", "BatchType", "BatchJobID"],
+                    "Data": [["2026-09-28", "5", kind, job]]})
+            } else {
+                json!({"Fields": ["Day", "TotalTokens"], "Data": [["2026-09-28", "5"]]})
+            };
+            assert_eq!(read(&result.to_string(), false).unwrap()[0].used_by, by, "{kind} {job}");
         }
     }
 

@@ -32,7 +32,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::amount::{amount, exact_sum};
-use super::item::{is_once, item_of};
+use super::item::{family_of, is_once, item_of};
 use crate::domain::{
     AccountNumber, AmountField, BillPeriod, BillSource, BilledAmount, BilledItem, Money,
 };
@@ -71,6 +71,9 @@ pub(super) enum FoldError {
     TooLong,
 }
 
+/// Sums by day and product.
+type Products = BTreeMap<(Date, String), BilledAmount>;
+
 /// The state of one read.
 pub(super) struct Fold {
     source: BillSource,
@@ -89,6 +92,8 @@ pub(super) struct Fold {
     once: BTreeMap<(String, Date), Money>,
     /// If rows are also added up by what they are for: then each of them has to be understood.
     items: Option<BTreeMap<(Date, BilledItem), BilledAmount>>,
+    /// By product, from this day on.
+    products: Option<(Date, Products)>,
     /// How many rows are to be read at most.
     longest: u64,
     mixed: BTreeSet<Date>,
@@ -128,6 +133,8 @@ pub(super) struct Sums {
     pub(super) once: BTreeMap<(String, Date), Money>,
     /// By what the rows are for, if that was asked for.
     pub(super) items: BTreeMap<(Date, BilledItem), BilledAmount>,
+    /// By day and product, of the days for which that was asked; see [`family_of`].
+    pub(super) products: Products,
     /// Days that also hold rows of days outside the period, or of an unknown day.
     pub(super) mixed: BTreeSet<Date>,
     /// How many rows say no day.
@@ -287,6 +294,7 @@ impl Fold {
             days: BTreeMap::new(),
             once: BTreeMap::new(),
             items: None,
+            products: None,
             longest: u64::MAX,
             mixed: BTreeSet::new(),
             undated: 0,
@@ -321,6 +329,11 @@ impl Fold {
     /// Adds rows up by what they are for, too. A bill of more than `longest` rows is not read.
     pub(super) fn by_item(self, longest: u64) -> Self {
         Self { items: Some(BTreeMap::new()), longest, ..self }
+    }
+
+    /// Adds rows up by product, too, from a day on.
+    pub(super) fn by_product(self, from: Date) -> Self {
+        Self { products: Some((from, BTreeMap::new())), ..self }
     }
 
     /// Adds the `Result` of the page at the offset requested last (initially 0).
@@ -378,6 +391,7 @@ impl Fold {
             rows: self.received - self.repeated,
             warning: self.warning,
             items: self.items.unwrap_or_default(),
+            products: self.products.map(|(_, products)| products).unwrap_or_default(),
             mixed: self.mixed,
             undated: self.undated,
             once: (self.once.into_iter())
@@ -489,6 +503,12 @@ impl Fold {
                 let item = items.entry((day, row.item(project))).or_default();
                 item.add_original(self::amount(row.original));
                 &mut item.amount
+            }),
+            self.products.as_mut().filter(|(from, _)| day >= *from).map(|(_, products)| {
+                let family = family_of(&loose(row.product)).to_owned();
+                let product = products.entry((day, family)).or_default();
+                product.add_original(self::amount(row.original));
+                &mut product.amount
             }),
         ];
         for sum in sums.into_iter().flatten() {

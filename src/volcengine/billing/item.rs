@@ -25,6 +25,17 @@ pub(super) fn item_of(project: &str, config: &str, element: &str, charge: &str) 
     }
 }
 
+/// Codes of 方舟's products, beside those that begin with `ark` (docs/platforms/ark.md §D.2). A row may have one code in one list
+/// and another in the other.
+const OF_ARK: [&str; 2] = ["db_research", "doubao"];
+
+/// Returns what a product is compared by: its code, and one for all of 方舟.
+pub(super) fn family_of(product: &str) -> &str {
+    let lower = product.to_ascii_lowercase();
+    let is_ark = lower.starts_with("ark") || OF_ARK.iter().any(|code| lower.starts_with(code));
+    if is_ark { "ark" } else { product.trim() }
+}
+
 /// Words of `BillCategory` for what is paid once, and no use (docs/platforms/volcengine.md §7): orders and their changes,
 /// refunds, corrections. The lists show the text; the code is that of the filter.
 const ONCE: [&str; 13] = [
@@ -70,6 +81,22 @@ fn kind_of(element: &str, charge: &str) -> Option<UsageKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_products_of_ark_are_one() {
+        for (product, family) in [
+            ("ark_bd", "ark"),
+            ("Doubao-image-generation", "ark"),
+            ("Doubao-Seedream", "ark"),
+            ("ark_ym_sanfang", "ark"),
+            ("db_research", "ark"),
+            ("ECS", "ECS"),
+            ("RDS for MySQL", "RDS for MySQL"),
+            ("", ""),
+        ] {
+            assert_eq!(family_of(product), family);
+        }
+    }
 
     #[test]
     fn orders_refunds_and_corrections_are_no_use() {

@@ -3,6 +3,7 @@
 mod amount;
 mod empty;
 mod fold;
+mod held;
 mod item;
 mod items;
 mod overview;
@@ -12,6 +13,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -23,8 +25,16 @@ use self::fold::{Fold, FoldError, Next, PAGE, Sums, total_of};
 use super::call::{Api, Call};
 use super::client::AccountClient;
 use super::error::{Error, ErrorKind, bounded};
-use crate::domain::{AccountNumber, AmountField, BillPeriod, BillSource, Money};
+use crate::domain::{
+    AccountNumber, AmountField, BillPeriod, BillSource, BilledAmount, Money, beijing_day,
+};
 
+/// `GroupTerm`: one row for each charge item.
+const BY_ITEM: u8 = 0;
+/// `GroupTerm`: one row for each product.
+const BY_PRODUCT: u8 = 2;
+/// The sums of as many days are known by product.
+const COMPARED_DAYS: i64 = 4;
 /// Max reads of a bill that changes while being read.
 const MAX_READS: u32 = 2;
 
@@ -42,6 +52,8 @@ pub struct BillReading {
     pub uncounted: BTreeSet<String>,
     /// The part of `days` that is no use: orders, refunds and corrections. Days without such rows have none.
     pub once: BTreeMap<(String, Date), Money>,
+    /// The sums of the last days, by day and product. Products of 方舟 are one.
+    pub products: BTreeMap<(Date, String), BilledAmount>,
     /// How many bills the rows belong to.
     pub bills: u64,
     /// Number of rows read, each counted once.
@@ -87,6 +99,7 @@ impl BillReading {
             amounts: sums.amounts,
             days: sums.days,
             once: sums.once,
+            products: sums.products,
             mixed: sums.mixed,
             uncounted: sums.uncounted,
             bills: sums.bills,
@@ -103,6 +116,7 @@ impl BillReading {
         }
         self.days.extend(day.days);
         self.once.extend(day.once);
+        self.products.extend(day.products);
         self.uncounted.extend(day.uncounted);
         self.bills = self.bills.saturating_add(day.bills);
         self.rows = self.rows.saturating_add(day.rows);
@@ -120,6 +134,8 @@ pub enum DaysRead {
     Refused {
         /// Number of calls made.
         calls: u32,
+        /// What the list said.
+        warning: Option<String>,
     },
 }
 
@@ -146,6 +162,8 @@ enum Shape {
     Items { longest: u64 },
     /// By what was used, with one row a day and item.
     GroupedItems,
+    /// With one row a day and product.
+    Products,
 }
 
 /// What is read in one go.
@@ -231,12 +249,22 @@ impl AccountClient {
             match self.read_part(part, owner, &mut calls).await {
                 // A warning may say that the filter was ignored.
                 Ok(sums) if sums.warning.is_none() => read.extend(BillReading::of(sums, calls)),
-                Ok(_) | Err(PartError::OtherDays | PartError::TooLong) => {
-                    return Ok(DaysRead::Refused { calls: read.calls.saturating_add(calls) });
+                Ok(sums) => {
+                    let warning = sums.warning;
+                    tracing::warn!(%period, ?warning, "the bill is not read by day");
+                    let calls = read.calls.saturating_add(calls);
+                    return Ok(DaysRead::Refused { calls, warning });
+                }
+                Err(PartError::OtherDays | PartError::TooLong) => {
+                    let warning = Some("ExpenseDate".to_owned());
+                    let calls = read.calls.saturating_add(calls);
+                    return Ok(DaysRead::Refused { calls, warning });
                 }
                 Err(PartError::Failed(error)) if refuses_filter(&error) => {
                     tracing::warn!(%period, %error, "the bill cannot be read by day");
-                    return Ok(DaysRead::Refused { calls: read.calls.saturating_add(calls) });
+                    let calls = read.calls.saturating_add(calls);
+                    let warning = Some(bounded(&error.to_string()));
+                    return Ok(DaysRead::Refused { calls, warning });
                 }
                 Err(PartError::Failed(error)) => return Err(error),
             }
@@ -290,7 +318,7 @@ impl AccountClient {
                 .owned_by(owner)
                 .of_part(period, part.day);
             let fold = match part.shape {
-                Shape::Projects => fold,
+                Shape::Projects | Shape::Products => fold.by_product(compared_from(self.now())),
                 Shape::Items { longest } => fold.by_item(longest),
                 Shape::GroupedItems => fold.by_item(u64::MAX),
             };
@@ -402,6 +430,12 @@ impl AccountClient {
     }
 }
 
+/// Returns the first day whose sums by product are kept.
+fn compared_from(now: Timestamp) -> Date {
+    let today = beijing_day(now);
+    today.checked_sub(COMPARED_DAYS.days()).unwrap_or(today)
+}
+
 fn action(source: BillSource) -> &'static str {
     match source {
         BillSource::Split => "ListSplitBillDetail",
@@ -439,7 +473,7 @@ fn page_request(
 ) -> serde_json::Value {
     let mut body = json!({
         "BillPeriod": period.to_string(),
-        "GroupPeriod": if shape == Shape::GroupedItems { 1 } else { 2 },
+        "GroupPeriod": if matches!(shape, Shape::GroupedItems | Shape::Products) { 1 } else { 2 },
         "IgnoreZero": 0,
         "Limit": PAGE,
         "NeedRecordNum": 1,
@@ -447,7 +481,8 @@ fn page_request(
     });
     if let Some(fields) = body.as_object_mut() {
         if source == BillSource::Detail {
-            fields.insert("GroupTerm".into(), 0.into());
+            let term = if shape == Shape::Products { BY_PRODUCT } else { BY_ITEM };
+            fields.insert("GroupTerm".into(), term.into());
         }
         if let Some(owner) = owner {
             fields.insert("OwnerID".into(), json!([owner.get()]));

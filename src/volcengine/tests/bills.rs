@@ -557,7 +557,7 @@ async fn a_filter_by_day_that_is_refused_or_ignored_is_noticed_at_once() {
     for filter in ["refused", "ignored"] {
         let fake = by_day(10, filter).await;
         let read = read_days(&fake, &[30, 31]).await.unwrap();
-        assert_eq!(read, DaysRead::Refused { calls: 1 }, "{filter}");
+        assert!(matches!(read, DaysRead::Refused { calls: 1, .. }), "{filter}: {read:?}");
     }
     let fake = Fake::start(|_| Reply::Error(403, "AccessDenied")).await;
     read_days(&fake, &[1]).await.unwrap_err();

@@ -7,10 +7,14 @@ use airgate::domain::{
     AlertBody, AlertKind, CycleOutcome, DayChart, Figures, Money, Series, UserStatus,
 };
 use airgate::sandbox::volcengine::{Fault, FaultRule};
-use airgate::sandbox::world::{ArkBilling, KeyStatus, UsageShape, World};
+use airgate::sandbox::world::{
+    ArkBilling, BillRow, Category, ChargeItem, KeyStatus, Measure, Product, ShownIn, UsageShape,
+    World,
+};
 use jiff::SignedDuration;
+use rust_decimal::Decimal;
 
-use crate::bed::{ADMIN, Bed, eventually, one_account, user_key};
+use crate::bed::{ADMIN, Bed, NOW, eventually, one_account, user_key};
 
 const ALICE: &str = "main/alice";
 /// What a call of the text model costs: 1,000 tokens of input, 200 from the cache, 340 of output.
@@ -42,14 +46,25 @@ fn world() -> (World, [Line; 2]) {
     (world, lines)
 }
 
-async fn bed(world: World, further: &[(&str, &str)]) -> Bed {
+/// What a call costs is known since yesterday.
+async fn bed(mut world: World, further: &[(&str, &str)]) -> Bed {
+    let main = world.account_mut("main").unwrap();
+    let endpoint = main.add_endpoint("default", "chat", None).id.clone();
+    let key = main.add_ark_key("default", "key", None).text().to_owned();
     let bed = Bed::with(world, further).await;
+    bed.at("2026-11-22T02:00:00Z");
     bed.sync().await;
     bed.link(ALICE, "team-a", "");
     bed.link("main/bob", "team-b", "");
     bed.allocate(ALICE, "100");
     bed.allocate("main/bob", "1000");
-    bed.cycle().await;
+    call(&bed, &Line { key, endpoint }, 1);
+    for later in [20, 31] {
+        minutes(&bed, later);
+        bed.cycle().await;
+    }
+    bed.at(NOW);
+    bed.cloud.clear_calls();
     bed
 }
 
@@ -138,6 +153,134 @@ async fn what_is_spent_today_warns_today_and_counts_once_when_the_bill_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn money_whose_usage_is_not_there_yet_is_charged_to_nobody() {
+    let (mut world, [alices, bobs]) = world();
+    // Money is there after 15 minutes, usage after half an hour.
+    world.rules.ark.usage_delay = SignedDuration::from_mins(29);
+    let bed = bed(world, &[("MONITOR__ESTIMATE", "cut")]).await;
+    call(&bed, &alices, 1);
+    minutes(&bed, 30);
+    bed.cycle().await;
+    assert_eq!(unbilled(&bed, ALICE), Some(calls(1)));
+    call(&bed, &bobs, 3);
+    minutes(&bed, 20);
+    let report = bed.cycle().await;
+    assert_eq!((report.warnings, report.disables), (0, 0));
+    assert_eq!(
+        (unbilled(&bed, ALICE), unbilled(&bed, "main/bob")),
+        (Some(calls(1)), Some(Money::ZERO))
+    );
+    assert_eq!(of_account(&bed), (calls(4), calls(3)));
+    let card = bed.ask(ADMIN, "/user alice").await;
+    bed.shows(&card.message_id, "另有 ¥132.60").await;
+    bed.shows(&bed.ask(ADMIN, "/billing").await.message_id, "¥132.60 用量更新后可见").await;
+    minutes(&bed, 10);
+    let report = bed.cycle().await;
+    assert_eq!((report.warnings, report.disables), (0, 0));
+    assert_eq!(
+        (unbilled(&bed, ALICE), unbilled(&bed, "main/bob")),
+        (Some(calls(1)), Some(calls(3)))
+    );
+    assert_eq!(of_account(&bed), (calls(4), Money::ZERO));
+    let card = bed.ask(ADMIN, "/user alice").await;
+    bed.no_longer_shows(&card.message_id, "另有").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_threshold_that_only_an_estimate_has_reached_is_told_again_when_the_bill_does() {
+    let (world, [alices, _]) = world();
+    let bed = bed(world, &[]).await;
+    call(&bed, &alices, 2);
+    minutes(&bed, 20);
+    assert_eq!(bed.cycle().await.warnings, 1);
+    // Most of it is taken back.
+    let row = |payable: i64, shown_in| {
+        let (period, payable) = ("2026-11".parse().unwrap(), Decimal::from(payable));
+        let mut row = BillRow::new(period, "team-a", Product::Ark, payable);
+        row.expense_date = jiff::civil::date(2026, 11, 23);
+        row.category = Category::ConsumeUse;
+        row.shown_in = shown_in;
+        let config = "Doubao-Seed-2.0-pro".to_owned();
+        row.item = Some(ChargeItem { config, measure: Measure::Output });
+        row
+    };
+    let add = |row: BillRow| {
+        bed.cloud.update(|world| world.account_mut("main").unwrap().add_bill_row(row));
+    };
+    add(row(-60, ShownIn::Detail));
+    minutes(&bed, 5);
+    assert_eq!(bed.cycle().await.warnings, 0);
+    assert!(bed.user(ALICE).triggered.is_empty());
+    // The bill says 85.
+    add(row(85, ShownIn::Split));
+    minutes(&bed, 5);
+    assert_eq!(bed.cycle().await.warnings, 1);
+    let told: Vec<u16> = warnings(&bed).into_iter().map(|(threshold, _)| threshold).collect();
+    assert_eq!(told, [80, 80]);
+    assert!(bed.user(ALICE).triggered_early.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_of_which_the_split_bill_has_one_product_stays_estimated_and_its_cut_pending() {
+    let (mut world, [alices, _]) = world();
+    // 方舟 is two days late in the split bill, servers are not.
+    world.rules.ark.billing.as_mut().unwrap().split_delay = SignedDuration::from_hours(40);
+    let bed = bed(world, &[("MONITOR__ESTIMATE", "cut")]).await;
+    call(&bed, &alices, 3);
+    minutes(&bed, 20);
+    bed.cloud.faults().inject(FaultRule::new(Fault::NotJson).on("UpdateLoginProfile"));
+    bed.cloud.faults().inject(FaultRule::new(Fault::NotJson).on("GetLoginProfile"));
+    // The cut stays pending: nobody waits for it.
+    let cycle = || async { bed.service().monitor().cycle().await.unwrap() };
+    assert_eq!(cycle().await.disables, 1);
+    for day in [23, 24] {
+        bed.cloud.update(|world| {
+            let period = "2026-11".parse().unwrap();
+            let mut row = BillRow::new(period, "team-b", Product::Ecs, Decimal::from(5));
+            row.expense_date = jiff::civil::date(2026, 11, day);
+            world.account_mut("main").unwrap().add_bill_row(row);
+        });
+    }
+    bed.at("2026-11-24T02:00:00Z");
+    cycle().await;
+    let main = "main".parse().unwrap();
+    let held = || bed.store.read(|tx| tx.account_readings(&main)).unwrap().bill_to;
+    assert_eq!(held(), Some(jiff::civil::date(2026, 11, 21)));
+    assert_eq!(unbilled(&bed, ALICE), Some(calls(3)));
+    bed.cloud.faults().clear();
+    minutes(&bed, 2);
+    cycle().await;
+    eventually("the cut is confirmed", || bed.user(ALICE).status == UserStatus::Disabled).await;
+    // It is all there.
+    bed.at("2026-11-25T09:00:00Z");
+    bed.cycle().await;
+    assert_eq!(held(), Some(jiff::civil::date(2026, 11, 23)));
+    assert_eq!(
+        (bed.consumed(ALICE), unbilled(&bed, ALICE)),
+        ("¥132.60".to_owned(), Some(Money::ZERO))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batch_jobs_take_no_part_of_the_money_for_online_calls() {
+    let (mut world, [alices, _]) = world();
+    world.account_mut("main").unwrap().add_batch_job("team-b", "nightly", Some("bob"));
+    let bed = bed(world, &[]).await;
+    call(&bed, &alices, 1);
+    let now = bed.clock.now();
+    bed.cloud.update(|world| world.account_mut("main").unwrap().advance_jobs(9, now, None));
+    minutes(&bed, 20);
+    bed.cycle().await;
+    let (total, hidden) = of_account(&bed);
+    assert_eq!(total - hidden, calls(1));
+    assert!(hidden.is_positive(), "a job is billed at its own price");
+    assert_eq!(
+        (unbilled(&bed, ALICE), unbilled(&bed, "main/bob")),
+        (Some(calls(1)), Some(Money::ZERO))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_estimate_cuts_only_where_that_is_configured() {
     for (used_for, cut) in [("warn", false), ("cut", true)] {
         let (world, [alices, _]) = world();
@@ -167,16 +310,25 @@ async fn the_estimate_cuts_only_where_that_is_configured() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_usage_explains_is_not_visible_and_warns_nobody() {
     type Change = fn(&mut World);
-    let changes: [(&str, Change); 3] = [
-        ("usage in no known shape", |world| world.rules.ark.usage_shape = UsageShape::CountOnly),
-        ("rows without a model", |world| {
-            world.rules.ark.billing.as_mut().unwrap().names_models = false;
-        }),
-        ("usage that is late", |world| {
-            world.rules.ark.usage_delay = SignedDuration::from_hours(5);
-        }),
+    let never = "其中 ¥132.60 出账前无法归属到项目";
+    let changes: [(&str, Change, &str); 3] = [
+        (
+            "usage in no known shape",
+            |world| world.rules.ark.usage_shape = UsageShape::CountOnly,
+            never,
+        ),
+        (
+            "rows without a model",
+            |world| world.rules.ark.billing.as_mut().unwrap().names_models = false,
+            never,
+        ),
+        (
+            "usage that is late",
+            |world| world.rules.ark.usage_delay = SignedDuration::from_hours(5),
+            "¥132.60 用量更新后可见",
+        ),
     ];
-    for (what, change) in changes {
+    for (what, change, shown) in changes {
         let (mut world, [alices, bobs]) = world();
         change(&mut world);
         let bed = bed(world, &[]).await;
@@ -188,7 +340,8 @@ async fn what_no_usage_explains_is_not_visible_and_warns_nobody() {
         assert_eq!(unbilled(&bed, ALICE), Some(Money::ZERO), "{what}");
         assert_eq!(of_account(&bed), (calls(3), calls(3)), "{what}");
         let card = bed.ask(ADMIN, "/billing").await;
-        bed.shows(&card.message_id, "其中 ¥132.60 出账前无法归属到项目").await;
+        bed.shows(&card.message_id, shown).await;
+        bed.shows(&bed.ask(ADMIN, "/user alice").await.message_id, "另有 ¥132.60").await;
     }
 }
 
@@ -230,8 +383,9 @@ async fn nothing_is_read_for_an_estimate_that_is_off_or_of_no_model() {
     assert_eq!(unbilled(&bed, ALICE), None);
 
     let (world, _) = self::world();
-    let bed = self::bed(world, &[]).await;
-    bed.cloud.clear_calls();
+    let bed = Bed::start(world).await;
+    bed.sync().await;
+    bed.link(ALICE, "team-a", "");
     bed.cycle().await;
     assert_eq!(bed.cloud.count("GetInferenceUsage"), 0, "there is no money to share out");
 }
@@ -303,7 +457,7 @@ async fn usage_is_read_once_an_hour_unless_a_decision_may_depend_on_it() {
     minutes(&bed, 20);
     bed.cycle().await;
     assert_eq!(asked(), each);
-    assert_eq!(of_account(&bed), (calls(3), Money::ZERO), "the money is that of now");
+    assert_eq!(of_account(&bed), (calls(3), calls(1)), "nobody knows yet who has spent more");
     // The same money could take alice to a threshold: who used it is read now.
     bed.allocate(ALICE, "-9850");
     bed.cycle().await;

@@ -37,6 +37,7 @@ impl FakeAccount {
                 (Measure::Images, images),
             ] {
                 if amount > 0 {
+                    let measure = if usage.job.is_empty() { measure } else { measure.of_batch() };
                     let users = used.entry((end, usage.model.name, measure)).or_default();
                     let user = (usage.project.clone(), usage.endpoint.clone());
                     let sum = users.entry(user).or_default();
@@ -67,6 +68,10 @@ impl FakeAccount {
             Measure::Cached => billing.cached / Decimal::ONE_THOUSAND,
             Measure::Output => billing.output / Decimal::ONE_THOUSAND,
             Measure::Images => billing.input,
+            // Half the price.
+            Measure::BatchInput => billing.input / Decimal::from(2_000),
+            Measure::BatchCached => billing.cached / Decimal::from(2_000),
+            Measure::BatchOutput => billing.output / Decimal::from(2_000),
         };
         let whole = (price * Decimal::from(total)).round_dp(DECIMALS);
         let config = if billing.names_models { title(model) } else { String::new() };

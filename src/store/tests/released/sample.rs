@@ -258,6 +258,7 @@ pub fn pending() -> PendingAccess {
         paths: BTreeMap::new(),
         delay_alerted: true,
         report: Some(report()),
+        counted: None,
     }
 }
 
@@ -291,7 +292,7 @@ pub fn paths() -> PathReports {
 
 pub fn estimate() -> EstimateReading {
     let day = beijing_day(now());
-    let model = ModelUsage { input: 3, cached: 1, output: 2, tokens: 5, images: 0 };
+    let model = ModelUsage { input: 3, cached: 1, output: 2, tokens: 5, ..ModelUsage::default() };
     let usage = ProjectUsage {
         read_at: now(),
         first: day,
@@ -302,7 +303,10 @@ pub fn estimate() -> EstimateReading {
         account: "main".parse().unwrap(),
         at: now(),
         evening: Some(day),
-        days: Some(BTreeMap::from([(day, SharedDay { projects, hidden: money("2") })])),
+        days: Some(BTreeMap::from([(
+            day,
+            SharedDay { projects, hidden: money("2"), ..SharedDay::default() },
+        )])),
         usage: BTreeMap::from([(project("p"), usage)]),
         state: AccountEstimate { counts: EstimateUse::Warn, ..AccountEstimate::default() },
     }

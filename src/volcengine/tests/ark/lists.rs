@@ -240,8 +240,21 @@ async fn usage_is_asked_for_by_hour_and_grouped() {
         json!({"ProjectName": "team-a", "StartTime": "2026-11-23", "EndTime": "2026-11-23", "QueryInterval": "Hour",
             "ShowWindowDetail": false, "Filters": [
                 {"Key": "ModelName", "Values": []}, {"Key": "ModelEndpoint", "Values": []},
-                {"Key": "ApikeyID", "Values": []}, {"Key": "BillingStatus", "Values": []}]})
+                {"Key": "ApikeyID", "Values": []}, {"Key": "BillingStatus", "Values": []},
+                {"Key": "BatchType", "Values": []}, {"Key": "BatchJobID", "Values": []}]})
     );
+}
+
+#[tokio::test]
+async fn usage_is_asked_for_without_batch_jobs_where_their_columns_are_refused() {
+    let fake = Fake::start(|seen| match seen.body["Filters"].as_array().map(Vec::len) {
+        Some(6) => Reply::Error(400, "InvalidParameter.Filters"),
+        _ => Reply::Result(json!({"Data": [{"Day": "2026-11-23", "TotalTokens": "5"}]})),
+    })
+    .await;
+    let day = jiff::civil::date(2026, 11, 23);
+    let rows = fake.account().inference_usage(&team(), day, day, false).await.unwrap();
+    assert_eq!((rows[0].tokens, rows[0].used_by), (5, crate::volcengine::UsedBy::Unknown));
 }
 
 #[tokio::test]
