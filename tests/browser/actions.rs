@@ -276,7 +276,7 @@ async fn access(bed: &Bed) {
     bed.press(&word("button.disable")).await;
     bed.until(&card_shows(&word("access.cut_note"))).await;
     bed.press(&word("button.disable")).await;
-    becomes("status.disabled").await;
+    becomes("status.partly").await;
     bed.press(&word("button.enable")).await;
     bed.until(&card_shows(&word("access.restore_note"))).await;
     bed.press(&word("button.enable")).await;
@@ -291,14 +291,14 @@ async fn access(bed: &Bed) {
     // Quota and access in one.
     bed.ask("/disable sun.xiao").await;
     bed.press(&word("button.disable")).await;
-    becomes("status.disabled").await;
+    becomes("status.partly").await;
     bed.press(&word("button.top_up")).await;
     fill(bed, "quota.amount", "10").await;
     bed.press(&word("button.top_up_enable")).await;
     becomes("condition.within").await;
     bed.ask("/disable sun.xiao").await;
     bed.press(&word("button.disable")).await;
-    becomes("status.disabled").await;
+    becomes("status.partly").await;
     bed.ask("/enable sun.xiao").await;
     bed.press(&word("button.enable")).await;
     becomes("condition.within").await;
