@@ -243,9 +243,9 @@ async fn a_change_of_300_users_reaches_all_of_them_once_however_often_the_proces
     let card = showing(&feishu, &direct, &phrase("bulk.button"))[0].message_id.clone();
     let open = feishu.find_button(&card, |value| value["action"] == "users.bulk").unwrap();
     tap(&feishu, admin, &card, open).await;
-    let fields = serde_json::json!({"do": "allocate", "amount": "10", "note": "Q4"});
+    let fields = serde_json::json!({"amount": "10", "note": "Q4"});
     let fields = fields.as_object().unwrap();
-    let form = |value: &Value| value["action"] == "users.bulk";
+    let form = |value: &Value| value["action"] == "users.bulk" && value["do"] == "allocate";
     until("the form", seed, || feishu.fill_form(&card, form, fields.clone()).is_ok()).await;
     let filled = feishu.fill_form(&card, form, fields.clone()).unwrap();
     tap(&feishu, admin, &card, filled).await;
