@@ -94,6 +94,13 @@ const KINDS: &[(&str, Make)] = &[
             Value::Null,
         )
     }),
+    ("billing.open by project", |n| {
+        let page = page(n, PROJECTS, 8);
+        (
+            json!({"action": "billing.open", "period": "2026-11", "by": "project", "page": page}),
+            Value::Null,
+        )
+    }),
     ("alerts.list", |n| {
         (json!({"action": "alerts.list", "page": page(n, alerts(), 8)}), Value::Null)
     }),

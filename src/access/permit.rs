@@ -47,7 +47,7 @@ pub(super) fn permit(
     // The things of a user who is gone are closed whatever the quota says: nobody can top it up any more.
     let is_gone = record.status == UserStatus::Gone;
     let month = tx.month(&record, now)?;
-    let unbilled = pending.beside_bill(tx.unbilled(&record)?, record.consumed);
+    let unbilled = pending.beside_bill(tx.unbilled(&record)?, record.consumed, month.as_ref());
     let is_wanted = is_still_demanded(&pending.cause, &record, month.as_ref(), unbilled.as_ref());
     if !is_gone && !is_wanted {
         withdraw(tx, user, pending, now)?;

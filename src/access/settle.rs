@@ -292,7 +292,7 @@ fn confirm(
         return Ok(());
     }
     let month = tx.month(&record, now)?;
-    let unbilled = pending.beside_bill(tx.unbilled(&record)?, record.consumed);
+    let unbilled = pending.beside_bill(tx.unbilled(&record)?, record.consumed, month.as_ref());
     let is_cut = pending.goal == AccessGoal::Cut;
     if is_cut && !is_still_demanded(&pending.cause, &record, month.as_ref(), unbilled.as_ref()) {
         // Topped up during the cut: restore everything.

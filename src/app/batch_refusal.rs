@@ -11,6 +11,12 @@ pub enum BatchRefusal {
     /// A change of many users is being written, and this user's turn has not come.
     #[error("the user is being changed by a batch")]
     Busy,
+    /// A change of many users is linking projects. Until it is done, nobody knows who pays for them.
+    #[error("projects are being linked by a batch")]
+    LinksBusy,
+    /// A file says nothing that is not so already.
+    #[error("nothing to change")]
+    NothingToChange,
     /// It would leave more users with nothing allocated than its preview said.
     #[error("{found} users would be left without a limit, not {told}")]
     MoreRunFree {

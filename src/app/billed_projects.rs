@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::outcome::AccountShare;
-use super::{paginate, rest};
+use super::{billing, days, paginate, rest};
 use crate::domain::{
-    AccountId, BillPeriod, Change, Comparable, Money, ProjectName, UserKey, comparable,
+    AccountId, BillPeriod, Change, Comparable, Money, Part, ProjectName, Spent, UserKey,
 };
 use crate::store::{Source, StoreError, View};
 
@@ -42,16 +42,6 @@ pub struct BilledProjects {
     pub page: usize,
     /// The number of pages, at least 1.
     pub pages: usize,
-    /// How many projects the month has.
-    pub total: usize,
-}
-
-/// An amount, with the first days of this month and of the month before.
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    amount: Money,
-    now: Money,
-    before: Money,
 }
 
 /// Reads what the projects of these accounts cost in a month.
@@ -63,23 +53,19 @@ pub fn page<S: Source>(
 ) -> Result<BilledProjects, StoreError> {
     let mut found = Vec::new();
     for share in shares {
-        let days = comparable_days(tx, &share.account, period)?;
-        for (name, sums) in sums_of(tx, &share.account, period, days)? {
-            let change = days.map(|days| Change {
-                first_days: match days {
-                    Comparable::Whole => None,
-                    Comparable::First(days) => Some(days),
-                },
-                now: sums.now,
-                before: sums.before,
+        let comparable = days::comparable_of(tx, &share.account, period)?;
+        for (name, spent) in spent_in(tx, &share.account, period, comparable)? {
+            let change = comparable.map(|days| Change {
+                first_days: days.first_days(),
+                now: spent.compared,
+                before: spent.before,
             });
-            found.push((share, name, sums.amount, change));
+            found.push((share, name, spent.amount, change));
         }
     }
     found.sort_by(|a, b| {
         b.2.cmp(&a.2).then_with(|| (&a.0.account, &a.1).cmp(&(&b.0.account, &b.1)))
     });
-    let total = found.len();
     let (found, page, pages) = paginate(found, page, PROJECTS_A_PAGE);
     let mut rows = Vec::with_capacity(found.len());
     for (share, project, amount, change) in found {
@@ -89,7 +75,7 @@ pub fn page<S: Source>(
                 let payers = tx.payers(account, project.as_str())?;
                 let paying = payers.into_iter().filter(|payer| payer.since <= period);
                 let users = paying.map(|payer| payer.user).collect();
-                (rest::label_of(tx, account, project)?, users)
+                (billing::listed_label(tx, account, project)?, users)
             }
             None => (String::new(), Vec::new()),
         };
@@ -103,58 +89,38 @@ pub fn page<S: Source>(
             change,
         });
     }
-    Ok(BilledProjects { rows, page, pages, total })
-}
-
-/// Returns which days of the month and the month before can be compared; `None` if the account's bill of either is not known
-/// completely.
-fn comparable_days<S: Source>(
-    tx: &View<S>,
-    account: &AccountId,
-    period: BillPeriod,
-) -> Result<Option<Comparable>, StoreError> {
-    let readings = tx.account_readings(account)?;
-    let is_counted = |month: BillPeriod| {
-        readings.periods.get(&month).is_some_and(|known| known.uncounted.is_empty())
-    };
-    Ok(match readings.bill_to {
-        Some(bill_to) if is_counted(period) && is_counted(period.previous()) => {
-            comparable(period, bill_to)
-        }
-        _ => None,
-    })
+    Ok(BilledProjects { rows, page, pages })
 }
 
 /// Adds up the days of an account's month by project. Projects that cost nothing are left out.
-fn sums_of<S: Source>(
+fn spent_in<S: Source>(
     tx: &View<S>,
     account: &AccountId,
     period: BillPeriod,
-    days: Option<Comparable>,
-) -> Result<Vec<(Option<ProjectName>, Sums)>, StoreError> {
-    let mut sums: BTreeMap<Option<ProjectName>, Sums> = BTreeMap::new();
-    let is_compared = |day: Date| match days {
-        None => false,
-        Some(Comparable::Whole) => true,
-        Some(Comparable::First(days)) => day.day() <= days,
+    comparable: Option<Comparable>,
+) -> Result<BTreeMap<Option<ProjectName>, Spent>, StoreError> {
+    // By name as it is in the bill, so that a name is looked at once and not for each day.
+    let mut sums: BTreeMap<String, Spent> = BTreeMap::new();
+    let is_compared = |day: Date| comparable.is_some_and(|days| days.includes(day));
+    let mut add = |name: &str, amount: Money, part: Part| match sums.get_mut(name) {
+        Some(sum) => sum.add(amount, part),
+        None => sums.entry(name.to_owned()).or_default().add(amount, part),
     };
-    let named = |name: String| ProjectName::new(name).ok().filter(rest::is_named);
-    for (day, name, amount) in tx.days(account, period.first_day(), period.last_day())? {
-        let sum = sums.entry(named(name)).or_default();
-        sum.amount += amount;
-        if is_compared(day) {
-            sum.now += amount;
-        }
-    }
-    if days.is_some() {
+    tx.each_day(account, period.first_day(), period.last_day(), |day, name, amount| {
+        add(name, amount, Part::Now { compared: is_compared(day) });
+    })?;
+    if comparable.is_some() {
         let before = period.previous();
-        for (day, name, amount) in tx.days(account, before.first_day(), before.last_day())? {
-            if is_compared(day)
-                && let Some(sum) = sums.get_mut(&named(name))
-            {
-                sum.before += amount;
+        tx.each_day(account, before.first_day(), before.last_day(), |day, name, amount| {
+            if is_compared(day) {
+                add(name, amount, Part::Before);
             }
-        }
+        })?;
     }
-    Ok(sums.into_iter().filter(|(_, sum)| !sum.amount.is_zero()).collect())
+    let mut spent: BTreeMap<Option<ProjectName>, Spent> = BTreeMap::new();
+    for (name, sum) in sums {
+        spent.entry(ProjectName::new(name).ok().filter(rest::is_named)).or_default().plus(sum);
+    }
+    spent.retain(|_, sum| !sum.amount.is_zero());
+    Ok(spent)
 }

@@ -200,7 +200,7 @@ pub(super) fn billing_user<S: Source>(
     })
 }
 
-/// Returns what a project that is no longer linked is called.
+/// Returns what a project is called, by the list of projects.
 pub(super) fn listed_label<S: Source>(
     tx: &View<S>,
     account: &AccountId,

@@ -108,6 +108,21 @@ pub fn month_end<S: Source>(
     Ok(sum)
 }
 
+/// Returns which days of a month and the month before can be compared; `None` if the account's bill of either is not known
+/// completely.
+pub(super) fn comparable_of<S: Source>(
+    tx: &View<S>,
+    account: &AccountId,
+    period: BillPeriod,
+) -> Result<Option<Comparable>, StoreError> {
+    let readings = tx.account_readings(account)?;
+    let is_counted = |month: BillPeriod| {
+        readings.periods.get(&month).is_some_and(|known| known.uncounted.is_empty())
+    };
+    let is_known = is_counted(period) && is_counted(period.previous());
+    Ok(readings.bill_to.filter(|_| is_known).and_then(|bill_to| comparable(period, bill_to)))
+}
+
 /// Compares a month of accounts with the month before: the same days of both. `None` if some account's bill of either is not
 /// known completely.
 pub fn change<S: Source>(
@@ -118,27 +133,12 @@ pub fn change<S: Source>(
     let previous = period.previous();
     let mut change: Option<Change> = None;
     for share in shares {
-        let readings = tx.account_readings(&share.account)?;
-        let is_counted = |month: BillPeriod| {
-            readings.periods.get(&month).is_some_and(|known| known.uncounted.is_empty())
-        };
-        let (Some(bill_to), true) = (readings.bill_to, is_counted(period) && is_counted(previous))
-        else {
-            return Ok(None);
-        };
-        let Some(days) = comparable(period, bill_to) else { return Ok(None) };
+        let Some(comparable) = comparable_of(tx, &share.account, period)? else { return Ok(None) };
         let sum = |month: BillPeriod| -> Result<Money, StoreError> {
-            let limit = match days {
-                Comparable::Whole => i8::MAX,
-                Comparable::First(days) => days,
-            };
-            let days: Vec<Date> = month.days().filter(|day| day.day() <= limit).collect();
+            let days: Vec<Date> = month.days().filter(|day| comparable.includes(*day)).collect();
             Ok(tx.account_days(&share.account, &days)?.into_iter().sum())
         };
-        let first_days = match days {
-            Comparable::Whole => None,
-            Comparable::First(days) => Some(days),
-        };
+        let first_days = comparable.first_days();
         let own = Change { first_days, now: sum(period)?, before: sum(previous)? };
         change = Some(match change {
             None => own,

@@ -231,10 +231,7 @@ pub fn view<S: Source>(
         own: own.is_some(),
         unattributed: tally.unattributed.amount,
         change: comparable.map(|days| Change {
-            first_days: match days {
-                Comparable::Whole => None,
-                Comparable::First(days) => Some(days),
-            },
+            first_days: days.first_days(),
             now: tally.total.compared,
             before: tally.total.before,
         }),

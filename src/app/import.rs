@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::Refusal;
 use super::batch_refusal::BatchRefusal;
 use super::people::PeopleRefusal;
 use super::sheet::{Column, Sheet, SheetRow};
+use super::{Refusal, projects};
 use crate::domain::contact;
 use crate::domain::{
     AccountId, BatchKind, BatchRow, BillPeriod, Counts, Joining, Money, MonthLimit, OpenId,
@@ -91,7 +91,8 @@ pub fn without_present_links<S: Source>(
         }
     }
     // A new part makes parts of all who pay for the project: a link that counts all of it would not stay as its row says.
-    let divided: BTreeSet<_> = wanted.iter().filter_map(|(_, row)| divides(row)).collect();
+    let divided: BTreeSet<_> =
+        wanted.iter().filter(|(_, row)| divides(row)).map(|(_, row)| place_of(row)).collect();
     let changed: Vec<(u64, BatchRow)> = present
         .into_iter()
         .filter(|(_, row, counts)| *counts == Counts::Whole && divided.contains(&place_of(row)))
@@ -110,14 +111,9 @@ fn place_of(row: &BatchRow) -> Option<(AccountId, ProjectName)> {
     }
 }
 
-/// The project of a row that makes a user pay for a part of it.
-fn divides(row: &BatchRow) -> Option<Option<(AccountId, ProjectName)>> {
-    match &row.change {
-        RowChange::Link { joining: Some(joining), .. } if joining.counts() == Counts::Part => {
-            Some(place_of(row))
-        }
-        _ => None,
-    }
+/// Whether a row makes a user pay for a part of a project.
+fn divides(row: &BatchRow) -> bool {
+    matches!(&row.change, RowChange::Link { joining: Some(joining), .. } if joining.counts() == Counts::Part)
 }
 
 fn bad(row: &SheetRow, column: Column) -> Refusal {
@@ -151,10 +147,7 @@ fn row_of(
             let project =
                 ProjectName::new(name).map_err(|_| Refusal::BadProject(name.to_owned()))?;
             // Whether bills of that month can still be read matters only to a link that is not there yet.
-            let since = match row.cell(Column::Since).trim() {
-                "" => BillPeriod::of(now),
-                text => text.parse().map_err(|_| Refusal::BadPeriod(text.to_owned()))?,
-            };
+            let since = projects::read_since(row.cell(Column::Since), BillPeriod::of(now))?;
             RowChange::Link { project, since, joining: joining(row)? }
         }
         // No file says these.

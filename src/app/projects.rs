@@ -38,11 +38,7 @@ pub fn view<S: Source>(
         .into_iter()
         .filter(|project| !links.iter().any(|link| link.project == project.name))
         .collect();
-    candidates.sort_by(|a, b| {
-        (a.display_name.as_str(), &a.name).cmp(&(b.display_name.as_str(), &b.name))
-    });
-    let more_candidates = candidates.len().saturating_sub(MAX_CANDIDATES);
-    candidates.truncate(MAX_CANDIDATES);
+    let more_candidates = keep_first(&mut candidates);
     let total = links.len();
     let monitored = links.iter().filter(|link| link.monitored.is_on()).count();
     let linked: BTreeSet<ProjectName> = links.iter().map(|link| link.project.clone()).collect();
@@ -94,12 +90,18 @@ pub fn to_choose<S: Source>(
     // Names repeat between accounts; a link is by name.
     let mut names = BTreeSet::new();
     projects.retain(|project| names.insert(project.name.clone()));
+    let more = keep_first(&mut projects);
+    Ok((projects, more))
+}
+
+/// Sorts projects to choose from by what they are called, and keeps the first. Returns how many others there are.
+fn keep_first(projects: &mut Vec<ProjectInfo>) -> usize {
     projects.sort_by(|a, b| {
         (a.display_name.as_str(), &a.name).cmp(&(b.display_name.as_str(), &b.name))
     });
     let more = projects.len().saturating_sub(MAX_CANDIDATES);
     projects.truncate(MAX_CANDIDATES);
-    Ok((projects, more))
+    more
 }
 
 /// Returns whether the account's list of projects is too old to choose from.
@@ -190,7 +192,7 @@ pub fn add(tx: &WriteTx, key: &UserKey, new: &NewLink, now: Timestamp) -> Result
     let user = users::get(tx, key)?;
     users::not_in_batch(tx, key)?;
     if tx.links_are_written()? {
-        return Err(BatchRefusal::Busy.into());
+        return Err(BatchRefusal::LinksBusy.into());
     }
     if user.status == UserStatus::Gone {
         return Err(Refusal::UserGone(key.clone()).into());
@@ -276,13 +278,20 @@ fn make_room(
 /// # Errors
 /// [`Refusal::BadPeriod`], [`Refusal::PeriodOutOfRange`].
 pub(super) fn parse_since(text: &str, current: BillPeriod) -> Result<BillPeriod, Refusal> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(current);
-    }
-    let period: BillPeriod = text.parse().map_err(|_| Refusal::BadPeriod(text.to_owned()))?;
+    let period = read_since(text, current)?;
     within_reach(period, current)?;
     Ok(period)
+}
+
+/// Reads the first month of a link; empty means the current one.
+///
+/// # Errors
+/// [`Refusal::BadPeriod`].
+pub(super) fn read_since(text: &str, current: BillPeriod) -> Result<BillPeriod, Refusal> {
+    match text.trim() {
+        "" => Ok(current),
+        text => text.parse().map_err(|_| Refusal::BadPeriod(text.to_owned())),
+    }
 }
 
 /// Checks that the bills of a link's first month can be read.

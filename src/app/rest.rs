@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::billing::listed_label;
 use super::outcome::{AccountShare, RestLinking, RestPart, RestRow, RestView};
 use super::projects::{self, NewLink};
 use super::{Error, Refusal, paginate, users};
@@ -136,7 +137,7 @@ fn part_of<S: Source>(
             Switch::Off => off.push(link.user),
         }
     }
-    Ok(RestPart::Project { label: label_of(tx, account, &project)?, project, off, later })
+    Ok(RestPart::Project { label: listed_label(tx, account, &project)?, project, off, later })
 }
 
 fn links_of<S: Source>(
@@ -146,16 +147,6 @@ fn links_of<S: Source>(
 ) -> Result<Vec<ProjectLink>, StoreError> {
     let users = tx.users_linked_to(account, project.as_str())?;
     users.iter().filter_map(|user| tx.link(user, project).transpose()).collect()
-}
-
-/// Returns the name of a project that is shown to people.
-pub(super) fn label_of<S: Source>(
-    tx: &View<S>,
-    account: &AccountId,
-    project: &ProjectName,
-) -> Result<String, StoreError> {
-    let known = tx.project(account, project)?.map(|known| known.display_name);
-    Ok(known.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| project.to_string()))
 }
 
 /// Reads what the form for linking a project shows; `None` if somebody is linked to it by now.
@@ -186,7 +177,7 @@ fn link_form<S: Source>(
     }
     Ok(Some(RestLinking {
         project: project.clone(),
-        label: label_of(tx, account, project)?,
+        label: listed_label(tx, account, project)?,
         cost,
         more: present.len().saturating_sub(candidates.len()),
         candidates,

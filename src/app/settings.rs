@@ -10,7 +10,7 @@ use crate::address::{self, Url};
 use crate::domain::{ChatId, DigestKind, DigestLog, OpenId, SavedSettings, Settings, contact};
 use crate::store::{Source, StoreError, View, WriteTx};
 
-/// The most people that alerts mention, by mobile number or chosen.
+/// The most people that alerts mention by mobile number, and the most that are chosen.
 const MAX_MOBILES: usize = 20;
 /// How many people the form offers: each takes about 50 bytes of the card.
 const MAX_OFFERED: usize = 100;

@@ -15,9 +15,6 @@ const FEW: usize = 6;
 /// How many projects the form offers; the first number that fits is used. Other names can be typed.
 const OPTIONS: [usize; 4] = [40, 20, 8, 0];
 
-/// What people chose to do: the words of the form, or of its buttons.
-pub const BULK_WORDS: [&str; 5] = ["allocate", "month_limit", "thresholds", "auto_disable", "link"];
-
 /// The facts of the form.
 struct BulkFacts<'a> {
     count: usize,
@@ -68,9 +65,9 @@ struct RowLine {
     text: String,
 }
 
-/// Whom it is about, and why it is refused.
+/// Whom it is about, if not all of it, and why it is refused.
 struct Reason<'a> {
-    what: String,
+    what: Option<String>,
     reason: &'a str,
 }
 
@@ -249,8 +246,8 @@ impl Cards {
 
     fn reason<'a>(&self, it: &'a LeftOut) -> Reason<'a> {
         let what = match it.what.parse::<u64>() {
-            Ok(line) => self.words.t("batch.line", &[("line", &line)]),
-            Err(_) => it.what.clone(),
+            Ok(line) => Some(self.words.t("batch.line", &[("line", &line)])),
+            Err(_) => Some(it.what.clone()).filter(|what| !what.is_empty()),
         };
         Reason { what, reason: &it.reason }
     }

@@ -12,6 +12,8 @@ impl Wording {
         let t = |key: &str| self.t(key, &[]);
         match refusal {
             BatchRefusal::Busy => t("batch.busy"),
+            BatchRefusal::LinksBusy => t("batch.links_busy"),
+            BatchRefusal::NothingToChange => t("batch.nothing_to_change"),
             BatchRefusal::Unknown => t("batch.unknown"),
             BatchRefusal::NotTheirs => t("batch.not_theirs"),
             BatchRefusal::Own => t("batch.own"),

@@ -63,7 +63,7 @@ pub use toast::Toast;
 pub use wording::{Tone, Wording};
 
 pub use alerts::AlertVia;
-pub use batch::{BULK_WORDS, BatchView, BulkView};
+pub use batch::{BatchView, BulkView};
 pub use create::SecretsView;
 pub use general::{Candidate, CandidatesView, Chosen, HelpRow, HelpView};
 pub use large::Typed;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::path::add_items;
 use super::{
-    AccessItem, AccessKeyInfo, AccessPath, BillPeriod, HeldPolicy, Money, Operator, PathItems,
-    ProjectName, Report, Switch, Unbilled, User, UserStatus,
+    AccessItem, AccessKeyInfo, AccessPath, BillPeriod, HeldPolicy, Money, Month, MonthSpent,
+    Operator, PathItems, ProjectName, Report, Switch, Unbilled, User, UserStatus,
 };
 
 /// The end state that enforcement works towards.
@@ -165,6 +165,9 @@ pub struct Counted {
     pub consumed: Money,
     /// What was estimated beyond that.
     pub unbilled: Unbilled,
+    /// What was billed of the month, for users with a month limit.
+    #[serde(default)]
+    pub month: Option<MonthSpent>,
 }
 
 impl PendingAccess {
@@ -184,17 +187,35 @@ impl PendingAccess {
         }
     }
 
-    /// Returns what counts beside the bill now, when `consumed` is billed. An estimate that has ended since the cut was ordered
-    /// counts for what the bill has not shown: a cut is not withdrawn because the money is in neither. A correction of an
-    /// estimate that goes on is one.
-    pub fn beside_bill(&self, now: Option<Unbilled>, consumed: Money) -> Option<Unbilled> {
-        let Some(Counted { consumed: before, unbilled }) = self.counted else { return now };
-        if now.is_some_and(|now| now.since <= unbilled.since) {
+    /// Returns what counts beside the bill now, when `consumed` is billed, and `month` of the month. An estimate that has ended
+    /// since the cut was ordered counts for what the bill has not shown: a cut is not withdrawn because the money is in neither.
+    /// A correction of an estimate that goes on is one, unless the estimate could not be read.
+    pub fn beside_bill(
+        &self,
+        now: Option<Unbilled>,
+        consumed: Money,
+        month: Option<&Month>,
+    ) -> Option<Unbilled> {
+        let Some(Counted { consumed: before, unbilled, month: of_month }) = self.counted else {
+            return now;
+        };
+        if now.is_some_and(|now| now.since <= unbilled.since && !now.is_old) {
             return now;
         }
-        let left = (before + unbilled.amount - consumed).max(Money::ZERO);
-        let amount = now.map_or(left, |now| now.amount.max(left));
-        Some(Unbilled { amount, ..now.unwrap_or(unbilled) })
+        let still = |before: Money, estimated: Money, billed: Money, now: Option<Money>| {
+            let left = (before + estimated - billed).max(Money::ZERO);
+            now.map_or(left, |now| now.max(left))
+        };
+        let amount = still(before, unbilled.amount, consumed, now.map(|now| now.amount));
+        let in_month = match (month, of_month) {
+            (Some(Month { period, spent, .. }), Some(before)) if *period == before.period => {
+                let estimated = |unbilled: Unbilled| unbilled.of_month(*period);
+                let spent = still(before.spent, estimated(unbilled), *spent, now.map(estimated));
+                Some(MonthSpent { period: *period, spent })
+            }
+            _ => now.and_then(|now| now.in_month),
+        };
+        Some(Unbilled { amount, in_month, ..now.unwrap_or(unbilled) })
     }
 
     /// Sets the card that shows the change once it is confirmed.
@@ -457,8 +478,11 @@ mod tests {
             is_old: false,
         };
         let cut = PendingAccess::new(AccessGoal::Cut, AccessCause::QuotaUsedUp, at);
-        assert_eq!(cut.beside_bill(Some(estimate(22, "3")), money("9")), Some(estimate(22, "3")));
-        let counted = Counted { consumed: money("5"), unbilled: estimate(21, "95") };
+        assert_eq!(
+            cut.beside_bill(Some(estimate(22, "3")), money("9"), None),
+            Some(estimate(22, "3"))
+        );
+        let counted = Counted { consumed: money("5"), unbilled: estimate(21, "95"), month: None };
         let cut = PendingAccess { counted: Some(counted), ..cut };
         for (now, consumed, counts) in [
             (Some(estimate(21, "95")), "5", Some("95")),
@@ -471,8 +495,55 @@ mod tests {
             (None, "5", Some("95")),
             (None, "120", Some("0")),
         ] {
-            let found = cut.beside_bill(now, money(consumed)).map(|unbilled| unbilled.amount);
+            let found = cut.beside_bill(now, money(consumed), None).map(|unbilled| unbilled.amount);
             assert_eq!(found, counts.map(money), "{now:?} {consumed}");
+        }
+        // An estimate that could not be read corrects nothing.
+        let old = Unbilled { is_old: true, ..estimate(21, "0") };
+        let found = cut.beside_bill(Some(old), money("5"), None).map(|unbilled| unbilled.amount);
+        assert_eq!(found, Some(money("95")));
+    }
+
+    #[test]
+    fn a_cut_by_the_month_limit_counts_what_was_estimated_of_its_month() {
+        let money = |text: &str| text.parse::<Money>().unwrap();
+        let at: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
+        let period = "2026-11".parse().unwrap();
+        let estimate = |since: i8, amount: &str| Unbilled {
+            amount: money(amount),
+            in_month: Some(MonthSpent { period, spent: money(amount) }),
+            since: jiff::civil::date(2026, 11, since),
+            read_at: at,
+            counts: crate::domain::EstimateUse::Cut,
+            is_old: false,
+        };
+        let month = |period: &str, spent: &str| Month {
+            period: period.parse().unwrap(),
+            spent: money(spent),
+            is_read: true,
+        };
+        let cause = AccessCause::MonthLimit { period };
+        let counted = Counted {
+            consumed: money("500"),
+            unbilled: estimate(21, "95"),
+            month: Some(MonthSpent { period, spent: money("5") }),
+        };
+        let cut = PendingAccess {
+            counted: Some(counted),
+            ..PendingAccess::new(AccessGoal::Cut, cause, at)
+        };
+        for (now, of, spent, counts) in [
+            (Some(estimate(21, "60")), "2026-11", "5", "60"),
+            // The first day has ended, and its money is not in the bill.
+            (Some(estimate(22, "35")), "2026-11", "5", "95"),
+            (Some(estimate(22, "35")), "2026-11", "65", "35"),
+            (None, "2026-11", "60", "40"),
+            // Another month has begun.
+            (None, "2026-12", "0", "0"),
+        ] {
+            let month = month(of, spent);
+            let found = cut.beside_bill(now, money("500"), Some(&month)).unwrap();
+            assert_eq!(found.for_cuts_in(month.period), money(counts), "{now:?} {of} {spent}");
         }
     }
 

@@ -125,6 +125,21 @@ pub enum Comparable {
     First(i8),
 }
 
+impl Comparable {
+    /// Returns how many first days; `None`: all.
+    pub fn first_days(self) -> Option<i8> {
+        match self {
+            Comparable::Whole => None,
+            Comparable::First(days) => Some(days),
+        }
+    }
+
+    /// Returns whether a day of either month is compared.
+    pub fn includes(self, day: Date) -> bool {
+        self.first_days().is_none_or(|days| day.day() <= days)
+    }
+}
+
 /// Returns which days of a month can be compared with the month before, if the bill holds all days up to `bill_to`.
 /// `None`: no day is complete yet.
 pub fn comparable(period: BillPeriod, bill_to: Date) -> Option<Comparable> {

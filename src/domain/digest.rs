@@ -210,7 +210,8 @@ pub enum Part {
 }
 
 impl Spent {
-    fn add(&mut self, amount: Money, part: Part) {
+    /// Adds an amount.
+    pub fn add(&mut self, amount: Money, part: Part) {
         match part {
             Part::Now { compared } => {
                 self.amount += amount;
@@ -222,7 +223,8 @@ impl Spent {
         }
     }
 
-    fn plus(&mut self, other: Spent) {
+    /// Adds what something else cost.
+    pub fn plus(&mut self, other: Spent) {
         self.amount += other.amount;
         self.compared += other.compared;
         self.before += other.before;

@@ -109,10 +109,21 @@ impl Explained {
             let Some(key) = item.key() else { continue };
             let of = |days: &Seen| days.get(day).and_then(|items| items.get(&key)).copied();
             let is_over = of(&over).is_some();
-            let Some(amount) = of(&over).or_else(|| of(&running)) else { continue };
-            let Some(used) = used_of(usage, *day, item) else { continue };
-            let priced = Priced { money: amount, used: u64::try_from(used).unwrap_or(u64::MAX) };
-            self.known.entry(*day).or_default().insert(key.clone(), priced);
+            let priced = match of(&over).or_else(|| of(&running)) {
+                Some(money) => {
+                    // What may be of another kind has no price. Its money was looked at all the same.
+                    let used = used_of(usage, *day, item).unwrap_or(0);
+                    let priced = Priced { money, used: u64::try_from(used).unwrap_or(u64::MAX) };
+                    self.known.entry(*day).or_default().insert(key.clone(), priced);
+                    priced
+                }
+                // What the running day costs stays known beside the days before.
+                None => match self.known.get(day).and_then(|items| items.get(&key)) {
+                    Some(known) => *known,
+                    None => continue,
+                },
+            };
+            let used = u128::from(priced.used);
             let is_more = |known: &Priced| priced.money > known.of(used);
             if priced.has_price() && (is_over || self.prices.get(&key).is_none_or(is_more)) {
                 self.prices.insert(key, priced);
@@ -294,6 +305,17 @@ mod tests {
         // It became cheaper.
         explained.note(at("24T01:00"), &of(23, "2"), &used(4_000), Some(at("24T01:00")));
         assert_eq!(shown(&explained, 24, "9", 1_000), money("0.5"));
+    }
+
+    #[test]
+    fn a_higher_price_of_the_running_day_stays_while_the_day_before_is_read_again() {
+        let mut explained = Explained::default();
+        let both: BTreeMap<_, _> = of(22, "1").into_iter().chain(of(23, "3")).collect();
+        explained.note(at("23T10:00"), &both, &used(1_000), Some(at("23T10:00")));
+        for time in ["23T10:40", "23T10:45", "23T11:40", "23T11:45"] {
+            explained.note(at(time), &both, &used(1_000), Some(at(time)));
+            assert_eq!(shown(&explained, 23, "9", 2_000), money("6"), "{time}");
+        }
     }
 
     #[test]

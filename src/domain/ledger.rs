@@ -248,7 +248,7 @@ pub fn undo(
 ) -> Result<Booking, LedgerError> {
     let mut booking = book(user, unbilled, booked, -entry.amount, "", operator, now)?;
     booking.entry.undoes = Some(entry.seq);
-    booking.user.triggered.extend(entry.rearmed.iter().copied());
+    booking.user.trigger(entry.rearmed.iter().copied());
     if let Some(day) = entry.ended_before {
         booking = booking.ending(day);
     }
@@ -360,6 +360,22 @@ mod tests {
         less.quota = "99.99".parse().unwrap();
         let below = undo(less, Money::ZERO, 5, entry, &Operator::System, now);
         assert!(matches!(below, Err(LedgerError::BelowZero { .. })), "{below:?}");
+    }
+
+    #[test]
+    fn undoing_knows_which_thresholds_only_an_estimate_has_reached() {
+        let mut user = alice("100");
+        user.consumed = "60".parse().unwrap();
+        (user.triggered, user.triggered_early) = Default::default();
+        user.trigger([50, 80]);
+        let topped_up = booked(user, "100", "").unwrap();
+        let mut later = topped_up.user().clone();
+        later.arm_again(Money::ZERO);
+        assert!(!later.has_early());
+        let (entry, now) = (topped_up.entry(), topped_up.entry().at);
+        let undone = undo(later, Money::ZERO, 5, entry, &Operator::System, now).unwrap();
+        assert_eq!(Vec::from_iter(undone.user().triggered.clone()), [50, 80]);
+        assert_eq!(Vec::from_iter(undone.user().triggered_early.clone()), [80]);
     }
 
     #[test]

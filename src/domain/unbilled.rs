@@ -185,7 +185,7 @@ pub struct Hidden {
 pub struct Unbilled {
     /// How much, rounded to 2 decimals; never below 0.
     pub amount: Money,
-    /// The part of it that is of the last month with estimated days, for the month limit; `None` in older records.
+    /// The part of it that is of the month in which it was read, for the month limit; `None` in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_month: Option<MonthSpent>,
     /// The first day that the bill does not hold.
@@ -207,7 +207,7 @@ impl Unbilled {
     }
 
     /// Returns the part that is of a month.
-    fn of_month(&self, period: BillPeriod) -> Money {
+    pub(super) fn of_month(&self, period: BillPeriod) -> Money {
         let part = self.in_month.filter(|part| part.period == period);
         part.map_or(Money::ZERO, |part| part.spent)
     }

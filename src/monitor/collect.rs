@@ -106,7 +106,9 @@ impl Monitor {
         // A reading is dated by its start: one that began before a period settled does not close the period.
         match self.read_periods(&account, &open, before.is_none(), &known, now, &mut report).await {
             Ok((bills, bill_to)) => {
-                let reading = RecordedReading { account, bills: Some(bills), bill_to, at: now };
+                let is_split = self.parts.bill_source == BillSource::Split;
+                let bills = Some(bills);
+                let reading = RecordedReading { account, bills, bill_to, is_split, at: now };
                 Ok(Read { reading, report, earlier })
             }
             Err(CloudError::Store(error)) => Err(error),
@@ -177,8 +179,10 @@ impl Monitor {
         let (certain, maybe) = (bill_so_far(None, now), bill_so_far(last_row, now));
         let mut held = known.filter(|day| *day <= maybe).unwrap_or(certain).max(certain);
         while let Some(day) = held.tomorrow().ok().filter(|day| *day <= maybe) {
-            report.calls = report.calls.saturating_add(1);
-            match api.day_by_product(day, self.parts.amount_field).await {
+            let read = api.day_by_product(day, self.parts.amount_field).await;
+            let calls = read.as_ref().map_or(1, |(_, calls)| *calls);
+            report.calls = report.calls.saturating_add(calls);
+            match read {
                 Ok((Some(listed), _)) if holds_all(products, day, &listed) => held = day,
                 Ok(_) => {
                     tracing::info!(account = %report.account, %day, "the split bill does not hold all of the day yet");

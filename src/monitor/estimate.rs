@@ -240,14 +240,7 @@ impl Monitor {
                 usage.insert(project, usage_now.cloned());
             }
             read.older.sort();
-            // Usage explains what was seen half an hour before the oldest of it was read.
-            let read_at: Option<Vec<Timestamp>> =
-                usage.values().map(|usage| usage.as_ref().map(|usage| usage.read_at)).collect();
-            let oldest = read_at.and_then(|read_at| read_at.into_iter().min());
-            read.explained.note(now, &money, &usage, oldest);
-            if wanted.len() == usage.len() {
-                read.explained.note_models(now, &money, &usage);
-            }
+            let is_whole = wanted.len() == usage.len();
             // A project that was deleted has used what it has used.
             for (project, gone) in known.usage {
                 let read_at = self.parts.clock.now();
@@ -256,6 +249,14 @@ impl Monitor {
                     first: first.min(gone.first),
                     ..gone
                 }));
+            }
+            // Usage explains what was seen half an hour before the oldest of it was read.
+            let read_at: Option<Vec<Timestamp>> =
+                usage.values().map(|usage| usage.as_ref().map(|usage| usage.read_at)).collect();
+            let oldest = read_at.and_then(|read_at| read_at.into_iter().min());
+            read.explained.note(now, &money, &usage, oldest);
+            if is_whole {
+                read.explained.note_models(now, &money, &usage);
             }
         }
         read.days = share(&money, &usage, &read.explained);

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use crate::domain::{
     AccessCause, AccessGoal, AccessStanding, AccountId, AccountReading, AlertBody, BillPeriod,
     Counted, CycleOutcome, CycleReport, Decision, EstimateUse, EstimateVerdict, Figures, Limit,
-    Money, Month, MonthFigures, PendingAccess, Problem, Thresholds, Turn, Unbilled, User, UserKey,
-    at_turn, beijing_day, decide,
+    Money, Month, MonthFigures, MonthSpent, PendingAccess, Problem, Thresholds, Turn, Unbilled,
+    User, UserKey, at_turn, beijing_day, decide,
 };
 use crate::outbox::{Alerts, TOLD_TOGETHER};
 use crate::store::{EstimateReading, RecordedReading, Source, Store, StoreError, View, WriteTx};
@@ -302,7 +302,9 @@ fn act(
             Limit::Quota | Limit::Both => AccessCause::QuotaUsedUp,
             Limit::Month => AccessCause::MonthLimit { period },
         };
-        let counted = unbilled.map(|unbilled| Counted { consumed: user.consumed, unbilled });
+        let billed = month.map(|Month { period, spent, .. }| MonthSpent { period, spent });
+        let consumed = user.consumed;
+        let counted = unbilled.map(|unbilled| Counted { consumed, unbilled, month: billed });
         let cut = PendingAccess { counted, ..PendingAccess::new(AccessGoal::Cut, cause, now) };
         tx.begin_cut(key, &cut)?;
         decided.disables += 1;

@@ -84,7 +84,8 @@ impl<S: Source> View<S> {
         let Some(read_at) = estimate.read_at else { return Ok(None) };
         let Some(since) = estimate.days.keys().next().copied() else { return Ok(None) };
         let (mut amount, mut oldest) = (Money::ZERO, read_at);
-        let last = estimate.days.keys().next_back().and_then(|day| BillPeriod::of_day(*day).ok());
+        // A day of the future, seen while the clock was ahead, is of no month yet.
+        let last = Some(BillPeriod::of(read_at));
         let mut in_month = Money::ZERO;
         for link in self.links_of(&user.key)? {
             let own = self.estimated_of(&link, &estimate)?;

@@ -45,6 +45,8 @@ pub struct RecordedReading {
     pub bills: Option<BTreeMap<BillPeriod, PeriodBill>>,
     /// The last day that the bill holds completely, if it is known.
     pub bill_to: Option<Date>,
+    /// Whether it is the split bill, which can be late, or stop.
+    pub is_split: bool,
     /// When the reading began.
     pub at: Timestamp,
 }
@@ -83,12 +85,12 @@ impl RecordedReading {
             bill.days.insert((project.to_string(), period.first_day()), amount);
             bill.wanted.insert(project);
         }
-        Self { account, bills: Some(periods), bill_to: None, at }
+        Self { account, bills: Some(periods), bill_to: None, is_split: true, at }
     }
 
     /// Returns a reading that failed.
     pub fn failed(account: AccountId, at: Timestamp) -> Self {
-        Self { account, bills: None, bill_to: None, at }
+        Self { account, bills: None, bill_to: None, is_split: true, at }
     }
 }
 
@@ -165,7 +167,11 @@ impl<S: Source> View<S> {
             readings.read_at = Some(reading.at);
             // A day that has not ended was noted while the clock was ahead.
             let known = readings.bill_to.filter(|day| *day < beijing_day(reading.at));
-            let held = self.held_to(account, bills, reading.bill_to, reading.at)?;
+            // The other list attributes models to no project: nothing can be compared there.
+            let held = match reading.is_split {
+                true => self.held_to(account, bills, reading.bill_to, reading.at)?,
+                false => reading.bill_to,
+            };
             readings.bill_to = known.max(held);
         }
         readings.failed_at = None;

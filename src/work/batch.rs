@@ -203,9 +203,7 @@ impl Worker {
         let state = BatchState::Applied { at, confirmed_by };
         self.set_batch(Batch { state, ..Batch::clone(&batch) }).await
     }
-}
 
-impl Worker {
     /// Tells each owner what was booked for their users, in one message; some owners at a time.
     async fn tell_owners(&self, batch: &Batch) -> Result<(), StoreError> {
         let BatchState::Applying { at, .. } = batch.state else { return Ok(()) };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Worker;
 use super::batch::as_a_whole;
+use crate::app::batch_refusal::BatchRefusal;
 use crate::app::import::{self, People};
 use crate::app::sheet::{self, MAX_BYTES, Sheet, SheetError};
 use crate::app::{Refusal, batches};
@@ -61,7 +62,7 @@ impl Worker {
         let refused = made.refused.iter().map(|(at, refusal)| (line(*at), refusal.clone()));
         let mut refused: Vec<(u64, Refusal)> = unread.into_iter().chain(refused).collect();
         if refused.is_empty() && made.rows.is_empty() {
-            return self.unusable(batch, as_a_whole(SheetError::NoRows), no_line).await;
+            return self.unusable(batch, as_a_whole(BatchRefusal::NothingToChange), no_line).await;
         }
         if !refused.is_empty() {
             refused.sort_by_key(|(line, _)| *line);

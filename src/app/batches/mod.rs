@@ -166,9 +166,7 @@ pub fn decide(
     by: &Operator,
     now: Timestamp,
 ) -> Result<Batch, Error> {
-    let batch = get(tx, id)?;
-    let Operator::Person { open_id, .. } = by else { return Err(BatchRefusal::Unknown.into()) };
-    batch.check_decision(open_id, now).map_err(|error| refusal(error, &batch, now))?;
+    let batch = waiting(tx, id, by, now)?;
     let state = if confirms {
         BatchState::Checking { at: now, confirmed_by: Some(by.clone()) }
     } else {
@@ -190,12 +188,18 @@ pub fn void(
     by: &Operator,
     now: Timestamp,
 ) -> Result<Batch, Error> {
+    let batch = waiting(tx, id, by, now)?;
+    let reasons = vec![LeftOut { what: String::new(), reason }];
+    let batch = Batch { state: BatchState::Stopped { at: now, reasons, count: 1 }, ..batch };
+    tx.put_batch(&batch)?;
+    Ok(batch)
+}
+
+/// Returns a batch whose second decision is up to `by`.
+fn waiting(tx: &WriteTx, id: u64, by: &Operator, now: Timestamp) -> Result<Batch, Error> {
     let batch = get(tx, id)?;
     let Operator::Person { open_id, .. } = by else { return Err(BatchRefusal::Unknown.into()) };
     batch.check_decision(open_id, now).map_err(|error| refusal(error, &batch, now))?;
-    let reasons = vec![LeftOut { what: batch.by.label().to_owned(), reason }];
-    let batch = Batch { state: BatchState::Stopped { at: now, reasons, count: 1 }, ..batch };
-    tx.put_batch(&batch)?;
     Ok(batch)
 }
 
@@ -270,7 +274,7 @@ pub fn settle(
     }
     let links = rows.iter().any(|(_, row)| matches!(row.change, RowChange::Link { .. }));
     if links && tx.links_are_written()? {
-        return Ok(Decision::Stop(vec![(OF_ALL, BatchRefusal::Busy.into())]));
+        return Ok(Decision::Stop(vec![(OF_ALL, BatchRefusal::LinksBusy.into())]));
     }
     let users = tx.directory();
     let mut checker = Checker::new(rules, &batch.by, rows.iter().map(|(_, row)| row), now);
@@ -290,8 +294,8 @@ pub fn settle(
             _ => true,
         };
         // Another batch that was decided meanwhile has changed no user yet.
-        let is_free = tx.batch_applying_to(&row.user)?.is_none();
-        if same && alone && is_free {
+        let untouched = tx.batch_applying_to(&row.user)?.is_none();
+        if same && alone && untouched {
             continue;
         }
         match checker.check(tx, row).split_refusal()? {

@@ -140,7 +140,7 @@ fn while_links_are_written_nobody_else_is_linked() {
         let new = NewLink { project: "team-a".to_owned(), ..NewLink::default() };
         store.write(|tx| projects::add(tx, &user("bob"), &new, now())).split_refusal().unwrap()
     };
-    assert_eq!(add().unwrap_err(), BatchRefusal::Busy.into());
+    assert_eq!(add().unwrap_err(), BatchRefusal::LinksBusy.into());
     let stopped = settled(&store, &other, &looked_other);
     assert!(matches!(stopped, Decision::Stop(_)), "{stopped:?}");
     written(&store, &batch);

@@ -1,4 +1,4 @@
-//! Tables as files, and that those that can be imported come back as they were.
+//! Tables as files.
 
 use proptest::prelude::*;
 use redb::backends::InMemoryBackend;

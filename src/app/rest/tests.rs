@@ -71,6 +71,7 @@ fn reading(account: usize, model: &Model, bill_to: Date) -> RecordedReading {
         (period, bill)
     });
     RecordedReading {
+        is_split: true,
         account: ACCOUNTS[account].parse().unwrap(),
         bills: Some(bills.collect()),
         bill_to: Some(bill_to),
@@ -148,7 +149,6 @@ fn all_projects(store: &Store, shown: &BillingView, period: BillPeriod) -> Vec<B
         assert_eq!(projects.page, page);
         rows.extend(projects.rows);
         if page == projects.pages {
-            assert_eq!(rows.len(), projects.total);
             return rows;
         }
     }

@@ -7,7 +7,7 @@ use super::users::place_of;
 use crate::app::batch_refusal::BatchRefusal;
 use crate::app::{Error, Refusal, batches, import, listing, projects};
 use crate::bot::handlers::Handlers;
-use crate::cards::{BULK_WORDS, BatchView, BulkView, Card, CardContext, ListPlace, Toast};
+use crate::cards::{BatchView, BulkView, Card, CardContext, ListPlace, Toast};
 use crate::domain::{
     Batch, BatchSource, BillPeriod, Joining, Money, ProjectName, RowChange, Switch,
 };
@@ -147,41 +147,36 @@ impl Typed {
     }
 
     fn change(&self, current: BillPeriod) -> Result<RowChange, Refusal> {
-        // The words of the form, in its order.
-        let [allocate, month_limit, thresholds, auto_disable, link] = BULK_WORDS;
-        let what = self.what.as_str();
         let value = self.value.trim();
-        if what == allocate {
-            let amount = Money::parse_input(&self.amount)?;
-            return Ok(RowChange::Allocate { amount, note: self.note.clone(), until: None });
-        }
-        if what == month_limit {
-            return Ok(RowChange::MonthLimit { limit: import::limit(&self.amount)? });
-        }
-        if what == thresholds {
-            let own = (!value.is_empty()).then(|| value.parse()).transpose()?;
-            return Ok(RowChange::Thresholds { thresholds: own });
-        }
-        if what == auto_disable {
-            let to = match value.to_lowercase().as_str() {
-                "on" | "true" | "开" | "开启" => Switch::On,
-                "off" | "false" | "关" | "关闭" => Switch::Off,
-                _ => return Err(BatchRefusal::BadSwitch(value.to_owned()).into()),
-            };
-            return Ok(RowChange::AutoDisable { to });
-        }
-        if what == link {
-            let project = self.project.trim();
-            if project.is_empty() {
-                return Err(Refusal::NoProject);
+        Ok(match self.what.as_str() {
+            "allocate" => {
+                let amount = Money::parse_input(&self.amount)?;
+                RowChange::Allocate { amount, note: self.note.clone(), until: None }
             }
-            let project =
-                ProjectName::new(project).map_err(|_| Refusal::BadProject(project.to_owned()))?;
-            let joining =
-                Joining::from_word(&self.counts).filter(|joining| *joining != Joining::Move);
-            return Ok(RowChange::Link { project, since: current, joining });
-        }
-        Err(BatchRefusal::NoChange.into())
+            "month_limit" => RowChange::MonthLimit { limit: import::limit(&self.amount)? },
+            "thresholds" => RowChange::Thresholds {
+                thresholds: (!value.is_empty()).then(|| value.parse()).transpose()?,
+            },
+            "auto_disable" => RowChange::AutoDisable {
+                to: match value.to_lowercase().as_str() {
+                    "on" | "true" | "开" | "开启" => Switch::On,
+                    "off" | "false" | "关" | "关闭" => Switch::Off,
+                    _ => return Err(BatchRefusal::BadSwitch(value.to_owned()).into()),
+                },
+            },
+            "link" => {
+                let project = self.project.trim();
+                if project.is_empty() {
+                    return Err(Refusal::NoProject);
+                }
+                let project = ProjectName::new(project)
+                    .map_err(|_| Refusal::BadProject(project.to_owned()))?;
+                let joining = Joining::from_word(&self.counts);
+                let joining = joining.filter(|joining| *joining != Joining::Move);
+                RowChange::Link { project, since: current, joining }
+            }
+            _ => return Err(BatchRefusal::NoChange.into()),
+        })
     }
 }
 

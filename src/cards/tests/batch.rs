@@ -192,6 +192,11 @@ pub(super) fn ending_limits(cards: &Cards, ctx: &CardContext, size: Size) -> Vec
     vec![
         sample("batch_frees", BatchState::Previewed { at }),
         sample("batch_freed", BatchState::Applied { at, confirmed_by }),
+        // A reason that is about all of it names nobody.
+        sample(
+            "batch_stopped_as_a_whole",
+            BatchState::Stopped { at, reasons: out(size, |_| String::new()), count: 1 },
+        ),
         Sample {
             name: "notice_of_many".to_owned(),
             card: cards.notice_of_many(&booked(size)).1,

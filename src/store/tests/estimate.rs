@@ -44,6 +44,7 @@ fn bill(days: &[(&str, i8, &str)], to: i8) -> RecordedReading {
         reading: PeriodReading::complete(at(30)),
     };
     RecordedReading {
+        is_split: true,
         account: account("main"),
         bills: Some([(month("2026-11"), reading)].into()),
         bill_to: Some(date(2026, 11, to)),

@@ -32,6 +32,7 @@ fn november(covered: Covered, days: &[(usize, usize, i64)], read_at: Timestamp) 
         reading: PeriodReading::complete(read_at),
     };
     RecordedReading {
+        is_split: true,
         account: account("main"),
         bills: Some([(month("2026-11"), bill)].into()),
         bill_to: Some(day(20)),

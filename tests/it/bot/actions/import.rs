@@ -191,6 +191,10 @@ async fn exports_of_links_owners_and_limits_bring_back_what_they_were_made_of() 
     let read = preview(&bed, format!("{links}main,alice,team-c,2026-11,whole\r\n")).await;
     assert!(text_of(&read).contains("team-c") && !text_of(&read).contains("team-b"), "{read:?}");
 
+    // Nothing but those: there is nothing to do.
+    let read = text_of(&preview(&bed, links).await);
+    assert!(read.contains(&phrase("batch.nothing_to_change")), "{read}");
+
     // All of it is lost, and comes back.
     for user in users {
         for link in bed.store.read(|tx| tx.links_of(&user_key(user))).unwrap() {
